@@ -1,0 +1,42 @@
+//! Names of everything Tidegate keeps in Redis.
+//!
+//! It must never let two names of one collection fall into different slots: the `{collection}` hash tag keeps the stream
+//! and the channel of a collection together, so that appending and publishing is one atomic step on Redis Cluster too.
+
+/// Builds names under one namespace, so that several deployments can share a Redis.
+#[derive(Debug, Clone)]
+pub struct ChannelNames {
+    namespace: String,
+}
+
+impl ChannelNames {
+    /// Names under `namespace` (`GATEWAY_BUS_NAMESPACE`).
+    #[must_use]
+    pub fn new(namespace: impl Into<String>) -> Self {
+        Self { namespace: namespace.into() }
+    }
+
+    /// The pub/sub channel of a collection.
+    #[must_use]
+    pub fn channel(&self, collection: &str) -> String {
+        format!("{}:events:{{{collection}}}", self.namespace)
+    }
+
+    /// The capped stream of a collection.
+    #[must_use]
+    pub fn stream(&self, collection: &str) -> String {
+        format!("{}:stream:{{{collection}}}", self.namespace)
+    }
+
+    /// The hash that holds a collection's last position and fence.
+    #[must_use]
+    pub fn head(&self, collection: &str) -> String {
+        format!("{}:head:{{{collection}}}", self.namespace)
+    }
+
+    /// A channel for messages from node to node, such as log lines.
+    #[must_use]
+    pub fn topic(&self, topic: &str) -> String {
+        format!("{}:topic:{{{topic}}}", self.namespace)
+    }
+}

@@ -1,0 +1,15 @@
+//! What every Tidegate process does first: read its configuration, start telemetry, listen for signals, track its
+//! tasks, serve its admin endpoints and wait between retries.
+//!
+//! It must never know what a gateway or a worker is: no domain types, no SQL, no Redis.
+
+pub mod admin;
+pub mod backoff;
+pub mod config;
+pub mod signals;
+pub mod tasks;
+pub mod telemetry;
+
+pub use backoff::Backoff;
+pub use tasks::Tasks;
+pub use tokio_util::sync::CancellationToken;
