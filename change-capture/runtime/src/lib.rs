@@ -6,9 +6,13 @@
 pub mod admin;
 pub mod backoff;
 pub mod config;
+pub mod guarded_process;
+pub mod private_postgres;
 pub mod signals;
 pub mod tasks;
 pub mod telemetry;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 pub use backoff::Backoff;
 pub use tasks::Tasks;
