@@ -164,7 +164,7 @@ need_rust() {
     channel=$(sed -n 's/^channel = "\(.*\)"$/\1/p' "$root/rust-toolchain.toml")
     if ! have rustup; then
         # Asked outside the workspace, so that no toolchain file takes part.
-        installed=$(cd / && cargo --version 2>/dev/null | cut -d ' ' -f 2)
+        installed=$(cd / && cargo --version 2>/dev/null | cut -d ' ' -f 2) || true
         if [[ -n $installed ]] && version_at_least "$installed" "$wanted"; then return; fi
         step "Installing rustup into $cargo_home" install_rustup
         hash -r
