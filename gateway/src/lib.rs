@@ -1,1 +1,8 @@
-//! placeholder
+//! A gateway node: terminates sockets, authenticates, answers item operations and delivers change events to its local
+//! subscriptions.
+//!
+//! The path of a request: `http` (upgrade) → `connection` (reader) → `protocol` (message) → `command` → `items` or
+//! `subscription` → `connection::send_queue` (writer). The path of an event: `feed` (bus in, in order) →
+//! `subscription::group` (match once, encode once) → `connection::send_queue` of every member.
+//!
+//! A node must never hold state that a reconnect cannot rebuild.
