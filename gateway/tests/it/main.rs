@@ -1,0 +1,8 @@
+//! The gateway's integration tests: the program, started as a user starts it, against real Postgres, Redis and clients.
+//!
+//! It must never use the gateway's library: what a client or an operator cannot see is tested beside its code.
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod harness;
