@@ -17,4 +17,6 @@ pub mod plan;
 pub mod refusal;
 pub mod schema;
 pub mod statement;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod variables;
