@@ -200,6 +200,10 @@ async fn run_group(group: Vec<Case>, ids: &FixtureIds) -> Result<Vec<(String, Ve
             Ok(transcript) => compare(case, &transcript),
             Err(error) => Verdict::Differs(format!("{error:?}\n")),
         };
+        let verdict = match verdict {
+            Verdict::Same => Verdict::Same,
+            Verdict::Differs(diff) => Verdict::Differs(format!("({})\n{diff}", case.about)),
+        };
         verdicts.push((case.full_name(), verdict));
     }
     gateway.stop().await?;

@@ -3,6 +3,10 @@
 //! It must never use the gateway's library: what a client or an operator cannot see is tested beside its code.
 
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod hostile;
