@@ -15,6 +15,7 @@ pub mod accountability;
 pub mod permission;
 pub mod plan;
 pub mod refusal;
+pub mod row;
 pub mod schema;
 pub mod statement;
 #[cfg(any(test, feature = "testing"))]
