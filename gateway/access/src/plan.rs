@@ -16,8 +16,11 @@ pub struct ReadPlan {
     pub root: Root,
     /// `meta.total_count`: counts rows under this access (all read rules of the collection), without filter and search.
     pub total_count: Option<Arc<RuleSet>>,
-    /// `meta.filter_count`: the same with filter and search.
+    /// `meta.filter_count`: the same with [`ReadPlan::count_filter`] and the root's search.
     pub filter_count: Option<Arc<RuleSet>>,
+    /// The caller's filter without the keys that the read was asked for: `id` and `ids` do not narrow `filter_count`, as
+    /// observed. Its [`Shown`]s index into the same list of rules as the root's.
+    pub count_filter: Option<Filter>,
 }
 
 /// What a read returns.
@@ -53,7 +56,8 @@ pub struct Level {
 /// The item rules of one collection for one session, as they take part at one place.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RuleSet {
-    /// Distinct item filters; [`Shown::When`] and [`Rows::Matching`] index into it.
+    /// Distinct item filters; [`Shown::When`] and [`Rows::Matching`] index into it. Always all of the collection's, in one
+    /// order, so that every rule set of a collection within a plan means the same by an index.
     pub rules: Vec<Filter>,
     /// Which rows exist for this session.
     pub rows: Rows,
@@ -112,13 +116,14 @@ pub enum Selected {
         /// Re-sort the list by this member of the output, nulls last in both directions.
         resort: Option<Resort>,
     },
-    /// Many-to-any: the row that `relation.many_field` points to in the collection named by `relation.one_collection_field`.
+    /// Many-to-any: the row that `relation.many_field` points to in the collection named by `relation.one_collection_field`;
+    /// null where that collection is neither in `levels` nor in `bare`.
     Any {
         /// The relation; this level is its many side.
         relation: Arc<Relation>,
-        /// One level per collection asked for. A row of another allowed collection gives its bare key in the key's own type.
+        /// One level per collection asked for; no sort, no limit. `level.select` empty: its bare key in the key's own type.
         levels: Vec<Level>,
-        /// Allowed collections that were not asked for and whose bare key is given.
+        /// Allowed collections that were not asked for, without any restriction: the bare key is given.
         bare: Vec<Arc<Collection>>,
     },
 }
@@ -231,6 +236,8 @@ pub struct Hop {
     pub target: Arc<Collection>,
     /// The target's rules: rows hidden from the session do not join. Everything in permission rules themselves.
     pub access: Arc<RuleSet>,
+    /// Where the relation may be seen, by the rules of the row that the hop starts from; elsewhere nothing joins.
+    pub shown: Shown,
 }
 
 /// The direction of a join.
@@ -391,7 +398,7 @@ pub struct Sort {
     pub descending: bool,
 }
 
-/// An aggregate read.
+/// An aggregate read. Without functions and without group keys it gives one empty object per row, as observed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aggregate {
     /// The table.
@@ -428,6 +435,8 @@ pub struct AggregateFunction {
 pub enum AggregateOver {
     /// `*`: the member holds the value itself.
     Rows,
+    /// All rows, but the value is not part of the output (`countAll`, as observed): it only makes the read an aggregate.
+    Discarded,
     /// A column: the member holds an object with the column's name.
     Column {
         /// The column.
