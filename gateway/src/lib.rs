@@ -6,3 +6,5 @@
 //! `subscription::group` (match once, encode once) → `connection::send_queue` of every member.
 //!
 //! A node must never hold state that a reconnect cannot rebuild.
+
+pub mod database;

@@ -1,0 +1,1 @@
+//! The catalog of Postgres: which tables, columns and foreign keys exist.
