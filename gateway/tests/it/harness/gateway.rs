@@ -79,6 +79,8 @@ impl Program {
             ("ADMIN_PASSWORD", "password"),
             ("ADMIN_TOKEN", ADMIN_TOKEN),
             ("LOG_LEVEL", "warn"),
+            // A file of this name would win over the environment.
+            ("CONFIG_PATH", "/dev/null"),
         ];
         base.into_iter().fold(Self::new(&gateway_path(), arguments), |program, (name, value)| program.env(name, value))
     }
@@ -139,11 +141,6 @@ impl Program {
 }
 
 impl Running {
-    /// The process id.
-    pub(crate) const fn pid(&self) -> u32 {
-        self.pid
-    }
-
     /// Everything it has printed.
     pub(crate) fn output(&self) -> String {
         std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
@@ -187,11 +184,6 @@ impl Running {
 }
 
 impl Gateway {
-    /// `standalone` on `database`.
-    pub(crate) async fn standalone(database: &Database) -> Result<Self> {
-        Program::gateway(&["standalone"]).database(database).listen().await
-    }
-
     /// A connection to `/websocket` with a token of the fixtures in its URL.
     pub(crate) async fn connect(&self, token: &str) -> Result<Socket> {
         self.dial(&Dial::new(self.port).query(&format!("access_token={token}"))).await

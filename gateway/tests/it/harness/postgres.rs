@@ -66,6 +66,11 @@ impl Postgres {
         Ok(self.database(&name))
     }
 
+    /// The path of a client program of the same installation.
+    pub(crate) fn program(&self, name: &str) -> String {
+        self.server.program(name).to_string_lossy().into_owned()
+    }
+
     fn database(&self, name: &str) -> Database {
         Database {
             name: name.to_owned(),
