@@ -77,6 +77,16 @@ areas! {
     conformance_writes => "writes",
 }
 
+/// What the gateway does where it deviates, and by SQL what the recording did over an API that is not served.
+#[test]
+fn conformance_own() {
+    run(async {
+        let _machine = beside_others().await;
+        let tally = replay(own_cases()?).await?;
+        judge("own", &tally)
+    });
+}
+
 /// Cases of a folder outside the repository, when one is named.
 #[test]
 fn conformance_elsewhere() {
@@ -101,8 +111,12 @@ fn lists_fit_the_cases() {
         let unsupported: BTreeMap<String, String> = read_data("unsupported.json")?;
         let deviations: BTreeMap<String, Deviation> = read_data("deviations.json")?;
         let known: BTreeSet<String> = read_data("known_failures.json")?;
+        let own: BTreeSet<String> = own_cases()?.iter().map(Case::full_name).collect();
         for name in unsupported.keys().chain(&known) {
-            ensure!(names.contains(name), "no such case: {name}");
+            ensure!(names.contains(name) || own.contains(name), "no such case: {name}");
+        }
+        for name in deviations.keys() {
+            ensure!(own.contains(&format!("own/{name}")), "no case of our own shows what is done for {name}");
         }
         let served = Regex::new(SERVED)?;
         let needs_more = |case: &&Case| case.requests().any(|(method, path)| !served.is_match(&format!("{method} {path}")));
@@ -130,7 +144,19 @@ struct Deviation {
 async fn area(name: &str) -> Result<()> {
     let _machine = beside_others().await;
     let tally = replay(load(&data_folder().join("cases").join(name))?).await?;
-    report(name, &tally);
+    judge(name, &tally)
+}
+
+/// Our own cases; `own/` before their names keeps them apart from the recorded ones.
+fn own_cases() -> Result<Vec<Case>> {
+    let mut cases = load(&data_folder().join("own"))?;
+    cases.iter_mut().for_each(|case| case.area.insert_str(0, "own/"));
+    Ok(cases)
+}
+
+/// Prints what became of the cases, and fails where the list of known failures says otherwise.
+fn judge(name: &str, tally: &Tally) -> Result<()> {
+    report(name, tally);
     if variable("TIDEGATE_CONFORMANCE_ONLY").is_some() {
         return Ok(());
     }
