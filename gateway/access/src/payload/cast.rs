@@ -1,0 +1,174 @@
+//! JSON values into Postgres' text form, by the type of their field.
+//!
+//! It must never accept a date that it does not understand; every other malformed value is left to Postgres, which
+//! refuses it for its column.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use serde_json::{Number, Value};
+
+use crate::payload::{ColumnValue, falsy};
+use crate::refusal::Refusal;
+use crate::schema::{Field, FieldType, Special};
+
+/// The text form of `value` for `field`.
+pub(super) fn cast(field: &Field, value: &Value) -> Result<ColumnValue, Refusal> {
+    if value.is_null() {
+        return Ok(ColumnValue::Null);
+    }
+    if field.has(Special::Encrypt) {
+        // Storing it in the clear would be a leak that nobody sees.
+        return Err(Refusal::InvalidPayload(format!("Field \"{}\" is encrypted, which only Directus itself can write", field.name)));
+    }
+    if (field.kind == FieldType::Hash || field.has(Special::Hash)) && !falsy(Some(value)) {
+        return Ok(ColumnValue::Hash(plain(value)));
+    }
+    Ok(ColumnValue::Text(match (field.kind, value) {
+        (FieldType::Csv, Value::Array(items)) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+        (FieldType::Json, Value::String(text)) => text.clone(),
+        (FieldType::Json, _) => value.to_string(),
+        (FieldType::Date | FieldType::DateTime, Value::String(text)) => {
+            let moment = parse(text).ok_or_else(|| invalid_date(field))?;
+            civil(field, moment)
+        }
+        (FieldType::Date | FieldType::DateTime | FieldType::Timestamp, Value::Number(number)) => {
+            let moment = milliseconds(number).ok_or_else(|| invalid_date(field))?;
+            self::moment(field, moment)
+        }
+        (
+            FieldType::String
+            | FieldType::Text
+            | FieldType::Integer
+            | FieldType::BigInteger
+            | FieldType::Float
+            | FieldType::Decimal
+            | FieldType::Boolean
+            | FieldType::Date
+            | FieldType::Time
+            | FieldType::DateTime
+            | FieldType::Timestamp
+            | FieldType::Csv
+            | FieldType::Uuid
+            | FieldType::Hash
+            | FieldType::Binary
+            | FieldType::Geometry
+            | FieldType::Alias
+            | FieldType::Unknown,
+            _,
+        ) => plain(value),
+    }))
+}
+
+/// `moment` in the form of `field`: a timestamp in UTC, a date and time or a date without zone, or a time of day.
+pub(super) fn moment(field: &Field, moment: Timestamp) -> String {
+    match field.kind {
+        FieldType::Date | FieldType::DateTime => civil(field, utc(moment).datetime()),
+        FieldType::Time => utc(moment).time().strftime("%H:%M:%S").to_string(),
+        FieldType::String
+        | FieldType::Text
+        | FieldType::Integer
+        | FieldType::BigInteger
+        | FieldType::Float
+        | FieldType::Decimal
+        | FieldType::Boolean
+        | FieldType::Timestamp
+        | FieldType::Json
+        | FieldType::Csv
+        | FieldType::Uuid
+        | FieldType::Hash
+        | FieldType::Binary
+        | FieldType::Geometry
+        | FieldType::Alias
+        | FieldType::Unknown => utc(moment).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+    }
+}
+
+/// Text as it is, everything else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn civil(field: &Field, moment: DateTime) -> String {
+    let form = if field.kind == FieldType::Date { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M:%S" };
+    moment.strftime(form).to_string()
+}
+
+fn utc(moment: Timestamp) -> Zoned {
+    moment.to_zoned(TimeZone::UTC)
+}
+
+/// ISO 8601: a date, a date and time, either with an offset (converted to UTC), a month or a year.
+fn parse(text: &str) -> Option<DateTime> {
+    let text = text.trim();
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Some(utc(moment).datetime());
+    }
+    if let Ok(moment) = text.parse::<DateTime>() {
+        return Some(moment);
+    }
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split_once('-') {
+        Some((year, month)) if year.len() == 4 && month.len() == 2 && digits(year) && digits(month) => first_day(year, month),
+        None if text.len() == 4 && digits(text) => first_day(text, "01"),
+        Some(_) | None => None,
+    }
+}
+
+fn first_day(year: &str, month: &str) -> Option<DateTime> {
+    let date = Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok()?;
+    Some(date.to_datetime(jiff::civil::Time::midnight()))
+}
+
+/// A number of milliseconds since the Unix epoch, as `Date.now()` gives it.
+fn milliseconds(number: &Number) -> Option<Timestamp> {
+    #[expect(clippy::cast_possible_truncation, reason = "fractions of a millisecond are dropped; jiff refuses what is out of range")]
+    let whole = number.as_i64().or_else(|| number.as_f64().map(|float| float as i64))?;
+    Timestamp::from_millisecond(whole).ok()
+}
+
+fn invalid_date(field: &Field) -> Refusal {
+    let form = match field.kind {
+        FieldType::DateTime => "DateTime",
+        FieldType::Timestamp => "Timestamp",
+        FieldType::Date
+        | FieldType::String
+        | FieldType::Text
+        | FieldType::Integer
+        | FieldType::BigInteger
+        | FieldType::Float
+        | FieldType::Decimal
+        | FieldType::Boolean
+        | FieldType::Time
+        | FieldType::Json
+        | FieldType::Csv
+        | FieldType::Uuid
+        | FieldType::Hash
+        | FieldType::Binary
+        | FieldType::Geometry
+        | FieldType::Alias
+        | FieldType::Unknown => "Date",
+    };
+    Refusal::InvalidPayload(format!("Invalid {form} format in field \"{}\"", field.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_iso_8601_or_refused() {
+        let check = |text: &str, expect: Option<&str>| {
+            assert_eq!(parse(text).map(|moment| moment.strftime("%Y-%m-%d %H:%M:%S").to_string()).as_deref(), expect, "{text}");
+        };
+        check("2026-05-06", Some("2026-05-06 00:00:00"));
+        check("2026-05-06T10:00:00Z", Some("2026-05-06 10:00:00"));
+        check("2026-05-06 10:11:12", Some("2026-05-06 10:11:12"));
+        check("2026-05-06T10:00:00+02:00", Some("2026-05-06 08:00:00"));
+        check("2026-05", Some("2026-05-01 00:00:00"));
+        check("2026", Some("2026-01-01 00:00:00"));
+        check("garbage", None);
+        check("2026-13-45", None);
+        check("", None);
+    }
+}
