@@ -1,0 +1,96 @@
+//! One connection to Postgres with its driver task.
+//!
+//! It must never reconnect by itself: whoever owns a session decides what a lost one means.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use service_runtime::Tasks;
+use tokio::sync::Notify;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
+
+const OLDEST_VERSION: u32 = 14;
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// Refused, failed or lost.
+    #[error("the database failed")]
+    Postgres(#[from] tokio_postgres::Error),
+    /// No answer within the deadline.
+    #[error("the database did not answer in time")]
+    Timeout,
+    /// The server is too old for `xid8`, triggers with transition tables on partitioned tables and `create or replace trigger`.
+    #[error("Postgres {0} is too old; 14 or newer is needed")]
+    Version(u32),
+    /// The objects in the schema `tidegate` are not those of this version.
+    #[error("the schema tidegate is missing or incomplete; run `change-capture install`")]
+    NotInstalled,
+    /// Postgres returned something that this build does not understand.
+    #[error("unexpected answer from the database: {0}")]
+    Unexpected(&'static str),
+}
+
+impl DatabaseError {
+    /// The SQLSTATE, where Postgres gave one.
+    pub(crate) fn state(&self) -> Option<&SqlState> {
+        match self {
+            Self::Postgres(error) => error.code(),
+            Self::Timeout | Self::Version(_) | Self::NotInstalled | Self::Unexpected(_) => None,
+        }
+    }
+
+    /// Whether another session was in the way and a later attempt may work.
+    pub(crate) fn is_lock_conflict(&self) -> bool {
+        matches!(self.state(), Some(&(SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED | SqlState::QUERY_CANCELED)))
+    }
+}
+
+/// A connection; its driver task ends when the client is dropped or the connection is lost.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    /// Rings for every notification, and when the connection is lost.
+    pub(crate) doorbell: Arc<Notify>,
+}
+
+/// Settings of every session of ours: no timeout of the role or the database may cut a worker, a dead worker must not hold
+/// its locks for long, and a commit of ours never waits for the disk (what that means is in docs/decisions/0002).
+const SESSION: &str = "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = '5s';
+    set default_transaction_isolation = 'read committed'; set default_transaction_read_only = off;
+    set synchronous_commit = off; set client_min_messages = warning; set search_path = pg_catalog;
+    set idle_session_timeout = 0; set timezone = 'UTC'; set tidegate.quiet = 'on'; set jit = off; set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2;
+    set tcp_keepalives_count = 3; set tcp_user_timeout = '10s'";
+
+/// Connects; `name` becomes the `application_name`.
+pub(crate) async fn connect(config: &Config, name: &str, tasks: &Tasks) -> Result<Session, DatabaseError> {
+    let mut config = config.clone();
+    config.application_name(name);
+    let (client, mut connection) = config.connect(NoTls).await?;
+    let version = connection.parameter("server_version").and_then(|text| text.split(['.', ' ', 'b', 'r', 'd']).next()?.parse().ok());
+    if let Some(version) = version
+        && version < OLDEST_VERSION
+    {
+        return Err(DatabaseError::Version(version));
+    }
+    let doorbell = Arc::new(Notify::new());
+    let ring = Arc::clone(&doorbell);
+    tasks.spawn("database connection", async move {
+        loop {
+            match poll_fn(|context| connection.poll_message(context)).await {
+                Some(Ok(AsyncMessage::Notification(_))) => ring.notify_one(),
+                // Notices of our own DDL.
+                Some(Ok(_)) => {}
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "database connection lost");
+                    break;
+                }
+                None => break,
+            }
+        }
+        ring.notify_one();
+    });
+    client.batch_execute(SESSION).await?;
+    Ok(Session { client, doorbell })
+}

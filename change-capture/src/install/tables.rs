@@ -1,0 +1,328 @@
+//! Which tables are captured, and keeping their triggers right.
+//!
+//! It must never hold a lock on more than one table of the application at a time.
+
+use std::fmt;
+
+use serde::Serialize;
+use tokio_postgres::{Client, Row};
+
+use super::LOCK_TIMEOUT;
+use crate::database::DatabaseError;
+
+/// Tables that nobody subscribes to: migration bookkeeping.
+const EXCLUDED: &[&str] = &["directus_migrations", "knex_migrations", "knex_migrations_lock"];
+
+/// Tables of `public` with their key, and the signature of every trigger of ours on them. A partition takes the name and
+/// the key of its root: a statement fires the triggers of the table that it names.
+const CATALOG: &str = "
+  select c.relname::text as name, coalesce(root.relname, c.relname)::text as collection, c.relispartition as partition,
+         c.relkind = 'f' as foreign,
+         coalesce((select array_agg(a.attname::text order by k.n)
+            from pg_index i cross join unnest(i.indkey::int2[]) with ordinality k(attnum, n)
+            join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+            where i.indrelid = coalesce(root.oid, c.oid) and i.indisprimary and k.n <= i.indnkeyatts), '{}') as key,
+         has_table_privilege(c.oid, 'trigger') as allowed,
+         exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e') as extension,
+         coalesce((select array_agg(concat_ws(' ', t.tgname, p.proname, t.tgtype, t.tgenabled, coalesce(t.tgoldtable, '-'),
+              coalesce(t.tgnewtable, '-'), encode(t.tgargs, 'hex')) order by t.tgname)
+            from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+            where t.tgrelid = c.oid and p.pronamespace = to_regnamespace('tidegate')), '{}') as triggers
+    from pg_class c
+    left join pg_class root on c.relispartition and root.oid = pg_partition_root(c.oid)
+   where c.relnamespace = to_regnamespace('public') and c.relkind in ('r', 'p', 'f')
+   order by c.relname";
+
+/// What decides whether readers of the catalog must read it again.
+const FINGERPRINT: &str = "
+  select md5(coalesce(string_agg(line, e'\\n' order by line), '')) from (
+    select concat_ws(' ', 'r', c.oid, c.relname, c.relkind, c.relispartition) as line
+      from pg_class c where c.relnamespace = to_regnamespace('public') and c.relkind in ('r', 'p', 'v', 'm', 'f')
+    union all
+    select concat_ws(' ', 'a', a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated,
+                     pg_get_expr(d.adbin, d.adrelid))
+      from pg_attribute a join pg_class c on c.oid = a.attrelid left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+     where c.relnamespace = to_regnamespace('public') and c.relkind in ('r', 'p', 'v', 'm', 'f') and a.attnum > 0 and not a.attisdropped
+    union all
+    select concat_ws(' ', 'c', n.conrelid, n.conname, n.contype, n.conkey, n.confrelid, n.confkey, n.confdeltype)
+      from pg_constraint n where n.connamespace = to_regnamespace('public')
+    union all
+    select concat_ws(' ', 'e', t.typname, e.enumsortorder, e.enumlabel)
+      from pg_enum e join pg_type t on t.oid = e.enumtypid where t.typnamespace = to_regnamespace('public')
+    union all
+    select concat_ws(' ', 't', t.tgrelid, t.tgname, t.tgenabled, t.tgfoid)
+      from pg_trigger t join pg_class c on c.oid = t.tgrelid
+     where c.relnamespace = to_regnamespace('public') and not t.tgisinternal and t.tgname like 'tidegate%'
+  ) lines";
+
+/// A table whose changes are captured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CapturedTable {
+    /// The table, which is the collection.
+    pub collection: String,
+    /// Its key column.
+    pub key: String,
+}
+
+/// A table whose changes are not captured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SkippedTable {
+    /// The table.
+    pub collection: String,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// Why a table is not captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// It has no primary key.
+    NoPrimaryKey,
+    /// Its primary key has several columns.
+    CompositeKey,
+    /// It is bookkeeping, or named in `CAPTURE_EXCLUDE`.
+    Excluded,
+    /// It belongs to an extension.
+    Extension,
+    /// Its rows live in another server.
+    Foreign,
+    /// This role may not create triggers on it.
+    NoPrivilege,
+    /// It was in use for too long; the worker tries again.
+    Locked,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoPrimaryKey => "no primary key",
+            Self::CompositeKey => "a primary key of several columns",
+            Self::Excluded => "excluded",
+            Self::Extension => "belongs to an extension",
+            Self::Foreign => "a foreign table",
+            Self::NoPrivilege => "this role may not create triggers on it",
+            Self::Locked => "in use; will be tried again",
+        })
+    }
+}
+
+/// The tables and what became of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TablesReport {
+    /// Tables with triggers, partitions left out.
+    pub captured: Vec<CapturedTable>,
+    /// Tables without.
+    pub skipped: Vec<SkippedTable>,
+    /// How many tables got or lost triggers in this pass.
+    #[serde(skip)]
+    pub changed: usize,
+}
+
+impl TablesReport {
+    /// Whether a table still waits for its triggers.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.skipped.iter().any(|table| table.reason == SkipReason::Locked)
+    }
+}
+
+struct Table {
+    name: String,
+    collection: String,
+    partition: bool,
+    plan: Result<String, SkipReason>,
+    triggers: Vec<String>,
+}
+
+/// The tables as they are now, without changing anything; a table that still lacks its triggers counts as locked.
+///
+/// # Errors
+/// [`DatabaseError`].
+pub async fn tables_report(client: &Client, exclude: &[String]) -> Result<TablesReport, DatabaseError> {
+    let mut report = TablesReport::default();
+    for table in read_tables(client, exclude).await? {
+        let up_to_date = table.plan.as_ref().is_ok_and(|key| table.triggers == signatures(&table.collection, key));
+        report.note(&table, up_to_date);
+    }
+    Ok(report)
+}
+
+/// Creates missing triggers, repairs changed ones, removes those that must not be. A collection that was not captured
+/// before starts with a reset, because nobody knows what happened to it until then.
+///
+/// # Errors
+/// [`DatabaseError`]; a table that stays locked is no error but an entry of the report.
+pub async fn sync_tables(client: &Client, exclude: &[String]) -> Result<TablesReport, DatabaseError> {
+    let mut report = TablesReport::default();
+    for table in read_tables(client, exclude).await? {
+        let statements = match &table.plan {
+            Ok(key) if table.triggers != signatures(&table.collection, key) => create_statements(&table, key),
+            Err(_) if !table.triggers.is_empty() => drop_statements(&table),
+            Ok(_) | Err(_) => {
+                report.note(&table, true);
+                continue;
+            }
+        };
+        let reset = table.plan.is_ok() && !table.partition;
+        match alter(client, &statements, reset.then_some(&*table.collection)).await {
+            Ok(()) => {
+                report.changed += 1;
+                report.note(&table, true);
+            }
+            Err(error) if error.is_lock_conflict() => report.note(&table, false),
+            // Dropped in between: the next look will not see it.
+            Err(error) if error.state() == Some(&tokio_postgres::error::SqlState::UNDEFINED_TABLE) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(report)
+}
+
+/// Drops every trigger of ours; retries tables that are in use.
+pub(super) async fn remove_triggers(client: &Client) -> Result<(), DatabaseError> {
+    for attempt in 0.. {
+        let mut locked = None;
+        for table in read_tables(client, &[]).await?.iter().filter(|table| !table.triggers.is_empty()) {
+            match alter(client, &drop_statements(table), None).await {
+                Ok(()) => {}
+                Err(error) if error.is_lock_conflict() => locked = Some(error),
+                Err(error) if error.state() == Some(&tokio_postgres::error::SqlState::UNDEFINED_TABLE) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match locked {
+            None => break,
+            Some(error) if attempt >= 50 => return Err(error),
+            Some(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+        }
+    }
+    Ok(())
+}
+
+/// A digest of the catalog.
+pub(crate) async fn fingerprint(client: &Client) -> Result<String, DatabaseError> {
+    Ok(client.query_one(FINGERPRINT, &[]).await?.try_get(0)?)
+}
+
+impl TablesReport {
+    fn note(&mut self, table: &Table, done: bool) {
+        match &table.plan {
+            Ok(key) if done => {
+                if !table.partition {
+                    self.captured.push(CapturedTable { collection: table.collection.clone(), key: key.clone() });
+                }
+            }
+            Ok(_) => self.skipped.push(SkippedTable { collection: table.name.clone(), reason: SkipReason::Locked }),
+            Err(reason) => {
+                if !table.partition {
+                    self.skipped.push(SkippedTable { collection: table.name.clone(), reason: *reason });
+                }
+            }
+        }
+    }
+}
+
+async fn read_tables(client: &Client, exclude: &[String]) -> Result<Vec<Table>, DatabaseError> {
+    client.query(CATALOG, &[]).await?.iter().map(|row| read_table(row, exclude)).collect()
+}
+
+fn read_table(row: &Row, exclude: &[String]) -> Result<Table, DatabaseError> {
+    let (name, collection): (String, String) = (row.try_get("name")?, row.try_get("collection")?);
+    let mut key: Vec<String> = row.try_get("key")?;
+    let plan = if EXCLUDED.contains(&&*collection) || exclude.contains(&collection) {
+        Err(SkipReason::Excluded)
+    } else if row.try_get("extension")? {
+        Err(SkipReason::Extension)
+    } else if row.try_get("foreign")? {
+        Err(SkipReason::Foreign)
+    } else if key.len() > 1 {
+        Err(SkipReason::CompositeKey)
+    } else if !row.try_get::<_, bool>("allowed")? {
+        Err(SkipReason::NoPrivilege)
+    } else {
+        key.pop().ok_or(SkipReason::NoPrimaryKey)
+    };
+    Ok(Table { name, collection, partition: row.try_get("partition")?, plan, triggers: row.try_get("triggers")? })
+}
+
+/// (operation, what it references, the type bits of `pg_trigger`)
+const TRIGGERS: [(&str, &str, u8); 4] = [
+    ("delete", "referencing old table as old_rows", 8),
+    ("insert", "referencing new table as new_rows", 4),
+    ("truncate", "", 32),
+    ("update", "referencing old table as old_rows new table as new_rows", 16),
+];
+
+/// What [`CATALOG`] reads when the triggers are right.
+fn signatures(collection: &str, key: &str) -> Vec<String> {
+    let arguments: String = [collection, "\0", key, "\0"].iter().flat_map(|text| text.bytes()).map(|byte| format!("{byte:02x}")).collect();
+    TRIGGERS
+        .iter()
+        .map(|(operation, references, bits)| {
+            let old = if references.contains("old_rows") { "old_rows" } else { "-" };
+            let new = if references.contains("new_rows") { "new_rows" } else { "-" };
+            format!("tidegate_{operation} capture_{operation} {bits} O {old} {new} {arguments}")
+        })
+        .collect()
+}
+
+fn create_statements(table: &Table, key: &str) -> String {
+    let (name, collection, key) = (quote_identifier(&table.name), quote_literal(&table.collection), quote_literal(key));
+    TRIGGERS
+        .iter()
+        .map(|(operation, references, _)| {
+            format!(
+                "create or replace trigger tidegate_{operation} after {operation} on public.{name} {references} \
+                 for each statement execute function tidegate.capture_{operation}({collection}, {key}); \
+                 alter table public.{name} enable trigger tidegate_{operation};"
+            )
+        })
+        .collect()
+}
+
+fn drop_statements(table: &Table) -> String {
+    let name = quote_identifier(&table.name);
+    TRIGGERS.iter().map(|(operation, ..)| format!("drop trigger if exists tidegate_{operation} on public.{name};")).collect()
+}
+
+async fn alter(client: &Client, statements: &str, reset: Option<&str>) -> Result<(), DatabaseError> {
+    client.batch_execute(&format!("begin; set local lock_timeout = '{LOCK_TIMEOUT}'")).await?;
+    let done = async {
+        client.batch_execute(statements).await?;
+        if let Some(collection) = reset {
+            client.execute("select tidegate.reset($1)", &[&collection]).await?;
+        }
+        Ok(())
+    }
+    .await;
+    client.batch_execute(if done.is_ok() { "commit" } else { "rollback" }).await?;
+    done
+}
+
+fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Trigger arguments are literals in DDL, which takes no bind parameters.
+fn quote_literal(text: &str) -> String {
+    // The E form is safe whatever standard_conforming_strings says.
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_whole() {
+        assert_eq!(quote_identifier(r#"we"ird"#), r#""we""ird""#);
+        assert_eq!(quote_literal(r"o'd\d"), r"E'o''d\\d'");
+    }
+
+    #[test]
+    fn signatures_name_every_trigger() {
+        let expect = "tidegate_insert capture_insert 4 O - new_rows 6100696400";
+        assert_eq!(signatures("a", "id").get(1).map(String::as_str), Some(expect));
+    }
+}

@@ -1,0 +1,184 @@
+//! Reading the outbox by the difference of two snapshots.
+//!
+//! New since A is `xid >= pg_snapshot_xmax(A) or xid = any (those in progress at A that have ended since)`: two index
+//! lookups, whose cost is the number of new rows. It must never look at the rows of transactions that are still open, or
+//! one large writer would make every read slow, and never order by anything but what locks imply (see [`ORDER`]).
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, RowStream, Statement};
+
+use super::ledger::{Ledger, signed};
+use crate::database::DatabaseError;
+
+/// A read that finds more than this is repeated as a stream.
+const SMALL_ROWS: i64 = 2_000;
+const SMALL_BYTES: i64 = 8 << 20;
+
+/// Transactions by their last row, rows of a transaction by statement. Ids are drawn inside the trigger, after the
+/// statement has its row locks: of two transactions that touched the same key, the one that commits first has drawn all its
+/// ids before the other could draw the one for that key. So the last id orders any two transactions that can conflict, in
+/// whatever order they began, and each is whole.
+const ORDER: &str = "order by max(f.id) over (partition by f.xid), f.statement, f.id";
+
+const COLUMNS: &str = "o.id, o.xid, o.statement, o.collection, o.operation, o.rows, o.written_at, o.writer_keys, o.traceparent";
+
+/// What the worker reads of a row.
+const OUTPUT: &str = "f.xid::text as xid, f.statement, f.collection, f.operation, f.rows,
+  (extract(epoch from f.written_at) * 1000000)::bigint as written_at, f.writer_keys, f.traceparent";
+
+/// One row: one event without its place in a stream.
+#[derive(Debug)]
+pub(super) struct OutboxRow {
+    pub(super) xid: u64,
+    pub(super) statement: u64,
+    pub(super) collection: Arc<str>,
+    pub(super) operation: i8,
+    pub(super) rows: Option<String>,
+    /// Microseconds since the Unix epoch.
+    pub(super) written_at: i64,
+    pub(super) writer_keys: Option<String>,
+    pub(super) traceparent: Option<String>,
+}
+
+/// What a read found.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Nothing new up to this snapshot.
+    Nothing(String),
+    /// A small batch up to this snapshot; its record is in the ledger.
+    Batch(String, Vec<OutboxRow>),
+    /// A batch to be streamed; its record is in the ledger.
+    Large(String),
+}
+
+/// The prepared statements of a leadership.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    /// By ledger table.
+    take: [Statement; 2],
+    stream: Statement,
+    count: Statement,
+}
+
+impl Outbox {
+    pub(super) async fn prepare(client: &Client) -> Result<Self, DatabaseError> {
+        // The tables are never analysed, being emptied all the time: the planner must not believe that they are small.
+        client.batch_execute("set enable_seqscan = off; set plan_cache_mode = force_generic_plan; set work_mem = '16MB'").await?;
+        Ok(Self {
+            take: [client.prepare(&take(0)).await?, client.prepare(&take(1)).await?],
+            stream: client
+                .prepare(&format!(
+                    "with {}, fresh as ({}) select {OUTPUT} from fresh f {ORDER}",
+                    snapshots("$2::text::pg_snapshot"),
+                    fresh()
+                ))
+                .await?,
+            count: client
+                .prepare(&format!(
+                    "with {}, fresh as ({}) select f.collection, count(*) from fresh f group by f.collection",
+                    snapshots("$2::text::pg_snapshot"),
+                    fresh()
+                ))
+                .await?,
+        })
+    }
+
+    /// Reads what is new since the ledger's boundary. If there is anything, the same statement appends the record that
+    /// announces the batch, so the announcement costs no round trip of its own.
+    pub(super) async fn take(&self, client: &Client, ledger: &Ledger) -> Result<Found, DatabaseError> {
+        let (table, id, heads) = ledger.next_record()?;
+        let statement = self.take.get(table).ok_or(DatabaseError::Unexpected("ledger table"))?;
+        let rows = client.query(statement, &[&ledger.boundary, &id, &signed(ledger.fence.0), &heads]).await?;
+        let first = rows.first().ok_or(DatabaseError::Unexpected("no snapshot"))?;
+        let (boundary, count, bytes): (String, i64, i64) = (first.try_get("boundary")?, first.try_get("total")?, first.try_get("bytes")?);
+        if count == 0 {
+            return Ok(Found::Nothing(boundary));
+        }
+        if count > SMALL_ROWS || bytes > SMALL_BYTES {
+            return Ok(Found::Large(boundary));
+        }
+        Ok(Found::Batch(boundary, rows.iter().map(OutboxRow::read).collect::<Result<_, _>>()?))
+    }
+
+    /// The rows between two snapshots, one at a time; the server waits while nobody reads.
+    pub(super) async fn stream(&self, client: &Client, after: &str, until: &str) -> Result<OutboxStream, DatabaseError> {
+        let parameters: [&(dyn ToSql + Sync); 2] = [&after, &until];
+        Ok(OutboxStream(Box::pin(client.query_raw(&self.stream, parameters).await?)))
+    }
+
+    /// How many events each collection has between two snapshots.
+    pub(super) async fn count(&self, client: &Client, after: &str, until: &str) -> Result<Vec<(Arc<str>, u64)>, DatabaseError> {
+        let rows = client.query(&self.count, &[&after, &until]).await?;
+        rows.iter()
+            .map(|row| {
+                let count = u64::try_from(row.try_get::<_, i64>(1)?).map_err(|_| DatabaseError::Unexpected("a count"))?;
+                Ok((row.try_get::<_, &str>(0)?.into(), count))
+            })
+            .collect()
+    }
+}
+
+/// Rows that arrive one at a time.
+pub(super) struct OutboxStream(std::pin::Pin<Box<RowStream>>);
+
+impl OutboxStream {
+    pub(super) async fn next(&mut self) -> Result<Option<OutboxRow>, DatabaseError> {
+        self.0.next().await.map(|row| OutboxRow::read(&row?)).transpose()
+    }
+}
+
+impl OutboxRow {
+    fn read(row: &Row) -> Result<Self, DatabaseError> {
+        let statement = u64::try_from(row.try_get::<_, i64>("statement")?);
+        Ok(Self {
+            xid: row.try_get::<_, &str>("xid")?.parse().map_err(|_| DatabaseError::Unexpected("a transaction id"))?,
+            statement: statement.map_err(|_| DatabaseError::Unexpected("a statement number"))?,
+            collection: row.try_get::<_, &str>("collection")?.into(),
+            operation: row.try_get("operation")?,
+            rows: row.try_get("rows")?,
+            written_at: row.try_get("written_at")?,
+            writer_keys: row.try_get("writer_keys")?,
+            traceparent: row.try_get("traceparent")?,
+        })
+    }
+}
+
+/// `s`: the two snapshots. `ended`: what was in progress at A and is visible at B.
+fn snapshots(until: &str) -> String {
+    format!(
+        "s as materialized (select $1::text::pg_snapshot as a, {until} as b),
+         ended as materialized (
+           select array(select x from s, pg_snapshot_xip(s.a) x where pg_visible_in_snapshot(x, s.b)) as xids)"
+    )
+}
+
+/// New rows. Whatever a statement can see is committed; that B saw it too matters where B is not this statement's snapshot.
+fn fresh() -> String {
+    format!(
+        "select {COLUMNS} from tidegate.outbox o
+          where o.xid >= (select pg_snapshot_xmax(a) from s) and o.xid < (select pg_snapshot_xmax(b) from s)
+            and pg_visible_in_snapshot(o.xid, (select b from s))
+         union all
+         select {COLUMNS} from tidegate.outbox o where o.xid = any ((select xids from ended)::xid8[])"
+    )
+}
+
+fn take(table: usize) -> String {
+    format!(
+        "with {}, few as ({} limit {}),
+         fresh as materialized (select few.*, sum(coalesce(octet_length(few.rows), 0)) over (rows unbounded preceding) as running from few),
+         size as materialized (select count(*) as total, coalesce(max(running), 0)::bigint as bytes from fresh),
+         record as (insert into tidegate.ledger_{table} (id, fence, boundary, heads, whole, settled)
+                    select $2, $3, s.b, $4::text::json, false, false from s, size where size.total > 0)
+         select s.b::text as boundary, size.total, size.bytes, {OUTPUT}
+           from s cross join size
+           left join fresh f on size.total <= {SMALL_ROWS} and size.bytes <= {SMALL_BYTES}
+          {ORDER}",
+        snapshots("pg_current_snapshot()"),
+        fresh(),
+        SMALL_ROWS + 1
+    )
+}

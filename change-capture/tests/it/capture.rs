@@ -1,0 +1,269 @@
+//! What the triggers capture: one test per kind of statement.
+
+use change_event::Operation;
+
+use crate::harness::{Database, Rig, summary};
+
+const ARTICLES: &str = "create table articles (id serial primary key, title text, price numeric(10,2), body text)";
+
+#[tokio::test]
+async fn statements_become_events_with_images() {
+    let mut rig = Rig::start(&[ARTICLES], &["articles"]).await;
+    rig.database
+        .run(&[
+            "insert into articles (title, price) values ('a', 1.50)",
+            "insert into articles (title) select 'x' from generate_series(1, 3)",
+            "update articles set price = 2.00 where id = 1",
+            "update articles set price = price where id = 1",
+            "update articles set title = 'none' where id = 99",
+            "delete from articles where id in (2, 3)",
+        ])
+        .await;
+    let events = rig.events().await;
+    let short: Vec<_> = events.iter().map(|event| summary(event)).collect();
+    assert_eq!(short, ["articles c 1", "articles c 2,3,4", "articles u 1", "articles u 1", "articles d 2,3"]);
+    let row = &events[2].rows[0];
+    assert_eq!(row.old.as_ref().unwrap().get(), r#"{"id":1,"title":"a","price":1.50,"body":null}"#);
+    assert_eq!(row.new.as_ref().unwrap().get(), r#"{"id":1,"title":"a","price":2.00,"body":null}"#);
+    assert_eq!(events[3].rows[0].old.as_ref().map(|image| image.get()), events[3].rows[0].new.as_ref().map(|image| image.get()));
+    assert!(events[4].rows[0].old.is_some() && events[4].rows[0].new.is_none());
+    assert!(events[0].written_at > 1_600_000_000_000_000, "microseconds");
+    rig.worker.stop().await;
+}
+
+#[tokio::test]
+async fn rollback_and_savepoint_rollback_yield_nothing() {
+    let mut rig = Rig::start(&[ARTICLES], &["articles"]).await;
+    rig.database
+        .run(&[
+            "begin; insert into articles (title) values ('no'); rollback",
+            "begin; insert into articles (title) values ('yes'); savepoint s; insert into articles (title) values ('no');
+             rollback to s; insert into articles (title) values ('yes'); commit",
+        ])
+        .await;
+    assert_eq!(rig.summary().await, ["articles c 2", "articles c 4"]);
+}
+
+#[tokio::test]
+async fn copy_and_upsert_are_seen() {
+    let mut rig = Rig::start(&[ARTICLES], &["articles"]).await;
+    let client = rig.database.client().await;
+    let sink = client.copy_in("copy articles (id, title) from stdin").await.unwrap();
+    let mut sink = std::pin::pin!(sink);
+    futures_util::SinkExt::send(&mut sink, bytes::Bytes::from_static(b"7\ta\n8\tb\n")).await.unwrap();
+    sink.as_mut().finish().await.unwrap();
+    client
+        .batch_execute(
+            "insert into articles (id, title) values (8, 'new b'), (9, 'c') on conflict (id) do update set title = excluded.title;
+             insert into articles (id, title) values (9, 'c') on conflict do nothing",
+        )
+        .await
+        .unwrap();
+    let events = rig.events().await;
+    let mut short: Vec<_> = events.iter().map(|event| summary(event)).collect();
+    assert_eq!(short.remove(0), "articles c 7,8");
+    short.sort();
+    assert_eq!(short, ["articles c 9", "articles u 8"]);
+}
+
+#[tokio::test]
+async fn cascades_and_a_transaction_over_several_tables_arrive_whole_and_after_the_commit() {
+    let schema = [
+        "create table authors (id int primary key, name text)",
+        "create table books (id int primary key, author int references authors on delete cascade)",
+        "create table notes (id int primary key, book int references books on delete set null)",
+    ];
+    let mut rig = Rig::start(&schema, &["authors", "books", "notes"]).await;
+    let client = rig.database.client().await;
+    client.batch_execute("begin; insert into authors values (1, 'a'), (2, 'b'); insert into books values (10, 1), (11, 1)").await.unwrap();
+    assert!(rig.summary().await.is_empty(), "not committed yet");
+    client.batch_execute("insert into notes values (100, 10); update authors set name = 'c' where id = 1; commit").await.unwrap();
+    assert_eq!(rig.summary().await, ["authors c 1,2", "books c 10,11", "notes c 100", "authors u 1"]);
+    client.batch_execute("delete from authors where id = 1").await.unwrap();
+    let events = rig.events().await;
+    let mut short: Vec<_> = events.iter().map(|event| summary(event)).collect();
+    short.sort();
+    assert_eq!(short, ["authors d 1", "books d 10,11", "notes u 100"]);
+    assert_eq!(events.iter().map(|event| event.transaction).collect::<std::collections::HashSet<_>>().len(), 1);
+}
+
+#[tokio::test]
+async fn a_changed_key_is_a_delete_and_a_create_of_one_statement() {
+    let mut rig = Rig::start(&["create table t (id int primary key deferrable, v text)"], &["t"]).await;
+    rig.database
+        .run(&[
+            "insert into t values (1, 'a'), (2, 'b'), (3, 'c')",
+            "update t set id = 20 where id = 2",
+            "update t set id = id + 1 where id in (1, 3)",
+        ])
+        .await;
+    let events = rig.events().await;
+    let short: Vec<_> = events.iter().map(|event| summary(event)).collect();
+    assert_eq!(short, ["t c 1,2,3", "t d 2", "t c 20", "t d 1,3", "t c 2,4"]);
+    assert_eq!(events[1].statement, events[2].statement);
+    assert_ne!(events[2].statement, events[3].statement);
+    // Keys that change hands pair by key.
+    rig.database.run(&["delete from t", "insert into t values (1, 'a'), (2, 'b')", "update t set id = 3 - id"]).await;
+    let events = rig.events().await;
+    let swap = events.last().unwrap();
+    assert_eq!((swap.operation, swap.rows.len()), (Operation::Update, 2));
+    for row in &swap.rows {
+        assert_ne!(row.old.as_ref().unwrap().get(), row.new.as_ref().unwrap().get());
+    }
+}
+
+#[tokio::test]
+async fn truncate_and_a_big_statement_are_resets() {
+    let database = Database::create().await;
+    let mut config = database.worker_config();
+    config.max_rows_per_statement = 2500;
+    let mut rig = Rig::with(database, config, &[ARTICLES], &["articles"]).await;
+    rig.database
+        .run(&[
+            "insert into articles (title) select 'x' from generate_series(1, 2500)",
+            "insert into articles (title) select 'x' from generate_series(1, 2501)",
+            "update articles set title = 'y'",
+            "delete from articles",
+            "insert into articles (title) values ('z')",
+            "truncate articles",
+        ])
+        .await;
+    let events = rig.events().await;
+    let short: Vec<_> = events.iter().map(|event| (event.operation, event.rows.len())).collect();
+    let (create, reset) = (Operation::Create, Operation::Reset);
+    assert_eq!(short, [(create, 1000), (create, 1000), (create, 500), (reset, 0), (reset, 0), (reset, 0), (create, 1), (reset, 0)]);
+    assert_eq!(events[0].statement, events[2].statement, "parts of one statement");
+}
+
+#[tokio::test]
+async fn a_wide_statement_is_cut_by_size_and_a_big_value_is_left_out_of_both_images() {
+    let mut rig = Rig::start(&[ARTICLES], &["articles"]).await;
+    rig.database
+        .run(&[
+            "insert into articles (title) select repeat('x', 100000) from generate_series(1, 25)",
+            "insert into articles (id, title, body) values (100, 't', repeat('z', 300000))",
+            "update articles set body = 'short' where id = 100",
+            "update articles set title = repeat(E'\\u0001', 100000) where id = 100",
+        ])
+        .await;
+    let events = rig.events().await;
+    let count = events.len();
+    assert!(count > 4, "the first statement has several parts");
+    assert!(events[..count - 3].iter().all(|event| event.encode().unwrap().len() < 1_400_000));
+    assert_eq!(events[..count - 3].iter().map(|event| event.rows.len()).sum::<usize>(), 25);
+    let rows: Vec<_> = events[count - 3..].iter().map(|event| &event.rows[0]).collect();
+    let omitted = |index: usize| rows[index].omitted.iter().map(|name| &**name).collect::<Vec<_>>();
+    assert_eq!((omitted(0), omitted(1), omitted(2)), (vec!["body"], vec!["body"], vec!["title"]));
+    let new = |index: usize| rows[index].new.as_ref().unwrap().get();
+    assert_eq!(new(0), r#"{"id":100,"title":"t","price":null}"#);
+    assert_eq!(rows[1].old.as_ref().unwrap().get(), new(1));
+    assert_eq!(new(2), r#"{"id":100,"price":null,"body":"short"}"#);
+}
+
+#[tokio::test]
+async fn writer_settings_travel_and_nonsense_in_them_harms_nobody() {
+    let mut rig = Rig::start(&[ARTICLES], &["articles"]).await;
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let client = rig.database.client().await;
+    client
+        .batch_execute(&format!(
+            "begin; select set_config('tidegate.keys', '[\"1\"]', true), set_config('tidegate.traceparent', '{trace}', true);
+             insert into articles (title) values ('a');
+             select set_config('tidegate.keys', '', true), set_config('tidegate.traceparent', '', true);
+             insert into articles (title) values ('b');
+             select set_config('tidegate.keys', '{{not json', true), set_config('tidegate.traceparent', 'x', true);
+             insert into articles (title) values ('c'); commit; insert into articles (title) values ('d')"
+        ))
+        .await
+        .unwrap();
+    let events = rig.events().await;
+    assert_eq!(events[0].writer_keys.as_ref().map(|keys| keys.get()), Some(r#"["1"]"#));
+    assert_eq!(events[0].traceparent.as_deref(), Some(trace));
+    assert_eq!(events.len(), 4);
+    assert!(events[1..].iter().all(|event| event.writer_keys.is_none() && event.traceparent.is_none()));
+}
+
+#[tokio::test]
+async fn images_print_alike_whatever_the_session_says() {
+    let schema = ["create table t (id int primary key, at timestamptz, f float8, i interval, b bytea, d date)"];
+    let mut rig = Rig::start(&schema, &["t"]).await;
+    let values = "'2024-03-01 12:00:00+00', 0.1::float8 + 0.2, '1 day 2 hours', '\\xdeadbeef', '2024-02-03'";
+    let odd = "set timezone = 'Asia/Tokyo'; set datestyle = 'German'; set intervalstyle = 'iso_8601'; set extra_float_digits = -5;
+               set bytea_output = 'escape'; set search_path = ''";
+    rig.database
+        .run(&[&format!("insert into t values (1, {values})"), &format!("{odd}; insert into public.t values (1 + 1, {values})")])
+        .await;
+    let events = rig.events().await;
+    let image = |index: usize| events[index].rows[0].new.as_ref().unwrap().get().split_once(',').unwrap().1.to_owned();
+    assert_eq!(image(0), image(1));
+    assert!(image(0).contains(r#""at":"2024-03-01T12:00:00+00:00","f":0.30000000000000004"#), "{}", image(0));
+}
+
+#[tokio::test]
+async fn a_partitioned_table_is_one_collection_whoever_writes_to_it() {
+    let schema = [
+        "create table p (id int primary key, v text) partition by range (id)",
+        "create table p1 partition of p for values from (0) to (100)",
+        "create table p2 partition of p for values from (100) to (200)",
+    ];
+    let mut rig = Rig::start(&schema, &["p", "p1", "p2"]).await;
+    rig.database
+        .run(&[
+            "insert into p values (1, 'a'), (101, 'b')",
+            "insert into p2 values (102, 'c')",
+            "update p set id = 150 where id = 1",
+            "delete from p1",
+            "truncate p",
+        ])
+        .await;
+    assert_eq!(rig.summary().await, ["p c 1,101", "p c 102", "p d 1", "p c 150", "p r", "p r", "p r"]);
+    rig.database.run(&["create table p3 partition of p for values from (200) to (300)"]).await;
+    rig.worker.synchronise().await;
+    rig.database.run(&["insert into p3 values (201, 'd')"]).await;
+    assert_eq!(rig.summary().await, ["p c 201"]);
+}
+
+#[tokio::test]
+async fn a_renamed_key_never_fails_the_writer() {
+    let mut rig = Rig::start(&[ARTICLES], &["articles"]).await;
+    rig.database
+        .run(&["insert into articles (title) values ('a')", "begin; alter table articles rename id to number; insert into articles (title) values ('b'); update articles set title = 'c'; delete from articles; commit"])
+        .await;
+    let short = rig.summary().await;
+    assert_eq!(short[..4], ["articles c 1", "articles r", "articles r", "articles r"]);
+    rig.worker.synchronise().await;
+    rig.seen.take();
+    rig.database.run(&["insert into articles (title) values ('d')"]).await;
+    assert_eq!(rig.summary().await, ["articles c 3"]);
+}
+
+#[tokio::test]
+async fn a_session_survives_every_alter_between_its_writes() {
+    let mut rig = Rig::start(&[ARTICLES], &["articles"]).await;
+    let client = rig.database.client().await;
+    for alteration in [
+        "",
+        "alter table articles add extra int default 5",
+        "alter table articles drop body",
+        "alter table articles alter title type varchar(50)",
+    ] {
+        client
+            .batch_execute(&format!(
+                "{alteration}; insert into articles (title) values ('x'); update articles set title = 'y'; delete from articles"
+            ))
+            .await
+            .unwrap();
+    }
+    let events = rig.events().await;
+    let images: Vec<_> =
+        events.iter().filter(|event| event.operation == Operation::Create).map(|event| event.rows[0].new.as_ref().unwrap().get()).collect();
+    assert_eq!(
+        images,
+        [
+            r#"{"id":1,"title":"x","price":null,"body":null}"#,
+            r#"{"id":2,"title":"x","price":null,"body":null,"extra":5}"#,
+            r#"{"id":3,"title":"x","price":null,"extra":5}"#,
+            r#"{"id":4,"title":"x","price":null,"extra":5}"#
+        ]
+    );
+}

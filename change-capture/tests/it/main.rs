@@ -1,0 +1,8 @@
+//! Capture against real servers: one private Postgres per test binary with a database per test, real Redis servers.
+//!
+//! Nothing here sleeps to wait for something: the worker's own `synchronise` is the barrier, or a condition with a
+//! deadline.
+
+mod capture;
+mod drain;
+mod harness;
