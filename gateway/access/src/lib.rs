@@ -15,6 +15,7 @@ pub mod accountability;
 pub mod payload;
 pub mod permission;
 pub mod plan;
+pub mod query;
 pub mod refusal;
 pub mod row;
 pub mod schema;
