@@ -8,6 +8,7 @@
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod postgres;
+pub(crate) mod raw;
 pub(crate) mod socket;
 
 use std::future::Future;

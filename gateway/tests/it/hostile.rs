@@ -3,8 +3,6 @@
 //!
 //! It must never pass because nothing happened: every test ends with the bystander proving that the node still works.
 
-mod raw;
-
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -15,9 +13,9 @@ use tokio::time::Instant;
 use crate::conformance::{Baseline, Fixture};
 use crate::harness::gateway::{ADMIN_TOKEN, Gateway, Program};
 use crate::harness::postgres::Database;
+use crate::harness::raw::{RawClient, RawFrame};
 use crate::harness::socket::{Ended, Outgoing, Socket};
 use crate::harness::{alone, beside_others, run};
-use raw::{RawClient, RawFrame};
 
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;

@@ -7,6 +7,10 @@ mod cluster;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod fanout;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod guides;
 #[cfg(test)]
 mod harness;

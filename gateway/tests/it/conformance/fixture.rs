@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
 use super::case::{Baseline, data_folder};
-use crate::harness::postgres::{Database, postgres};
+use crate::harness::postgres::{Database, Postgres, postgres};
 
 /// A digest of all columns: tells whether a case changed the schema.
 const SHAPE: &str = "select coalesce(md5(string_agg(table_name || '.' || column_name || ':' || data_type || ':' || is_nullable \
@@ -45,18 +45,20 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// A fresh copy of the fixture.
     pub(crate) async fn database(baseline: Baseline) -> Result<Database> {
-        let (cell, dump): (_, &Dump) = match baseline {
-            Baseline::Twelve => (&TEMPLATE_TWELVE, &TWELVE),
-            Baseline::Eleven => (&TEMPLATE_ELEVEN, &ELEVEN),
+        let template = match baseline {
+            Baseline::Twelve => &TEMPLATE_TWELVE,
+            Baseline::Eleven => &TEMPLATE_ELEVEN,
         };
-        let template = cell
-            .get_or_try_init(|| async {
-                let database = postgres().await?.create_database(baseline.fixture(), None).await?;
-                dump.load(&database.connect().await?).await.context("loading the fixture")?;
-                anyhow::Ok(database)
-            })
-            .await?;
-        postgres().await?.create_database(baseline.fixture(), Some(template)).await
+        let server = postgres().await?;
+        let template = template.get_or_try_init(|| Self::database_in(server, baseline)).await?;
+        server.create_database(baseline.fixture(), Some(template)).await
+    }
+
+    /// The fixture in a Postgres of the caller's own.
+    pub(crate) async fn database_in(server: &Postgres, baseline: Baseline) -> Result<Database> {
+        let database = server.create_database(baseline.fixture(), None).await?;
+        dump(baseline).load(&database.connect().await?).await.context("loading the fixture")?;
+        Ok(database)
     }
 
     /// Watches over `database`, which is a copy of the fixture.
@@ -68,10 +70,7 @@ impl Fixture {
 
     /// Puts every row back; the schema too if it was changed.
     pub(crate) async fn reset(&self) -> Result<()> {
-        let dump: &Dump = match self.baseline {
-            Baseline::Twelve => &TWELVE,
-            Baseline::Eleven => &ELEVEN,
-        };
+        let dump = dump(self.baseline);
         if shape(&self.client).await? == self.shape {
             return dump.restore_rows(&self.client).await.context("putting the rows back");
         }
@@ -133,6 +132,13 @@ impl Dump {
         }
         client.batch_execute("commit").await?;
         Ok(())
+    }
+}
+
+fn dump(baseline: Baseline) -> &'static Dump {
+    match baseline {
+        Baseline::Twelve => &TWELVE,
+        Baseline::Eleven => &ELEVEN,
     }
 }
 

@@ -141,6 +141,11 @@ impl Program {
 }
 
 impl Running {
+    /// The process id.
+    pub(crate) const fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Everything it has printed.
     pub(crate) fn output(&self) -> String {
         std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()

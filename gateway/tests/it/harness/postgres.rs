@@ -66,6 +66,14 @@ impl Postgres {
         Ok(self.database(&name))
     }
 
+    /// Ends the server, in order or as a crash does, and starts it again on its port.
+    pub(crate) async fn restart(&mut self, crash: bool) -> Result<()> {
+        if crash {
+            self.server.crash()?;
+        }
+        Ok(self.server.restart().await?)
+    }
+
     /// The path of a client program of the same installation.
     pub(crate) fn program(&self, name: &str) -> String {
         self.server.program(name).to_string_lossy().into_owned()

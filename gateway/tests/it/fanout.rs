@@ -1,0 +1,96 @@
+//! Many subscribers with one query: each gets every event, and events cause no database read.
+//!
+//! It must never be a benchmark: it prints what a delivery cost in this build, and judges only what was delivered.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::conformance::{Baseline, Fixture};
+use crate::harness::gateway::{ADMIN_TOKEN, Program};
+use crate::harness::raw::{RawClient, RawFrame};
+use crate::harness::{TASKS, alone, eventually, run};
+
+const SUBSCRIBERS: usize = 1000;
+const INSERTS: usize = 100;
+/// Clock ticks per second of `/proc/<pid>/stat`, on every Linux that matters.
+const TICKS: f64 = 100.0;
+
+#[test]
+fn a_thousand_subscribers_get_every_event_and_the_database_is_not_read() {
+    run(async {
+        let _machine = alone().await;
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let gateway = Program::gateway(&["standalone"]).database(&database).listen().await?;
+        let query = json!({"fields": ["id", "text", "user"], "filter": {"user": {"_eq": "load"}}});
+        let subscribe = json!({"type": "subscribe", "collection": "messages", "uid": "s", "query": query}).to_string();
+        let connected = stream::iter(0..SUBSCRIBERS).map(|_| async {
+            let mut client = RawClient::upgraded(gateway.port, ADMIN_TOKEN, None).await?;
+            client.send(&RawFrame::new(1, subscribe.as_str())).await?;
+            let init = client.frame().await?.context("no init")?;
+            ensure!(String::from_utf8_lossy(&init.payload).contains("\"init\""));
+            anyhow::Ok(client)
+        });
+        let clients: Vec<RawClient> = connected.buffer_unordered(50).try_collect().await?;
+        let sql = database.connect().await?;
+        let before = scans(&sql).await?;
+        let start = ticks(gateway.running.pid())?;
+        let readers = clients.into_iter().map(|client| TASKS.spawn("subscriber", read_all(client)));
+        let readers: Vec<_> = readers.collect();
+        for number in 0..INSERTS {
+            let text = format!("message {number:03} {}", "x".repeat(60));
+            sql.execute("insert into messages (text, \"user\") values ($1, 'load')", &[&text]).await?;
+        }
+        let counts = try_join_all(readers).await?;
+        for count in counts {
+            count.context("a reader panicked")??;
+        }
+        let deliveries = (SUBSCRIBERS * INSERTS) as f64;
+        let spent = (ticks(gateway.running.pid())? - start) / TICKS;
+        println!(
+            "{SUBSCRIBERS} subscribers x {INSERTS} inserts: {:.1} µs of CPU of the whole process per delivery",
+            spent * 1e6 / deliveries
+        );
+        // Statistics of other sessions arrive within a second or so; the inserts show that they are there.
+        let inserted = "select n_tup_ins from pg_stat_user_tables where relname = 'messages'";
+        eventually("the statistics arrive", Duration::from_secs(10), || async {
+            let rows: i64 = sql.query_one(inserted, &[]).await?.get(0);
+            Ok((rows >= i64::try_from(INSERTS)?).then_some(()))
+        })
+        .await?;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let after = scans(&sql).await?;
+        ensure!(after == before, "events caused {} scans of the collection", after - before);
+        gateway.stop().await?;
+        drop(sql);
+        database.drop().await
+    });
+}
+
+/// Reads until every event has come, in order, once.
+async fn read_all(mut client: RawClient) -> Result<()> {
+    for number in 0..INSERTS {
+        let frame = tokio::time::timeout(Duration::from_secs(60), client.frame()).await.context("an event is missing")??;
+        let message: Value = serde_json::from_slice(&frame.context("the connection ended")?.payload)?;
+        let expected = format!("message {number:03} ");
+        let fits = message["event"] == "create" && message["data"][0]["text"].as_str().is_some_and(|text| text.starts_with(&expected));
+        ensure!(fits, "{expected}expected: {message}");
+    }
+    Ok(())
+}
+
+async fn scans(sql: &Client) -> Result<i64> {
+    let scans = "select seq_scan + coalesce(idx_scan, 0) from pg_stat_user_tables where relname = 'messages'";
+    Ok(sql.query_one(scans, &[]).await?.get(0))
+}
+
+/// User and system time of a process in clock ticks.
+fn ticks(pid: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit(')').next().context("a name in brackets")?.split_whitespace().collect();
+    Ok(fields.get(11).context("utime")?.parse::<f64>()? + fields.get(12).context("stime")?.parse::<f64>()?)
+}
