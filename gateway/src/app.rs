@@ -1,0 +1,165 @@
+//! The composition root: builds what a node consists of, starts its named tasks, and ends them in order.
+//!
+//! Start: database, bus, worker (standalone only), schema and access, then the listener: a node that accepts connections
+//! can serve them. End: not ready, no new connections, open ones closed in jittered batches with the "reconnect" code,
+//! feed, then the rest. It must never accept a connection before it is ready, nor leave a task behind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use change_capture::bus::{Bus, BusCapacity, InProcessBus, RedisBus};
+use change_capture::metrics::CaptureMetrics;
+use change_capture::worker::{self, WorkerConfig, WorkerControl};
+use change_event::ChannelNames;
+use prometheus::Registry as MetricsRegistry;
+use service_runtime::admin::{self, Health, Phase};
+use service_runtime::{CancellationToken, Tasks};
+use tokio::net::TcpListener;
+
+use crate::auth::Authenticator;
+use crate::config::Config;
+use crate::connection::open::OpenConnections;
+use crate::database::Database;
+use crate::directory::{Directory, DirectoryOptions};
+use crate::feed;
+use crate::http;
+use crate::items::ItemsService;
+use crate::metrics::Metrics;
+use crate::state::Gateway;
+use crate::subscription::{Registry, RegistryOptions};
+
+/// What the process is besides a node.
+pub enum Worker {
+    /// Another process captures; events come through Redis.
+    Elsewhere,
+    /// This process captures too, and the bus never leaves it.
+    Embedded(WorkerConfig),
+}
+
+/// Everything that a run needs.
+pub struct Run {
+    /// The configuration.
+    pub config: Config,
+    /// Bounds of the bus.
+    pub capacity: BusCapacity,
+    /// The worker.
+    pub worker: Worker,
+    /// A page at `/`.
+    pub page: Option<http::Page>,
+    /// Called once the node accepts connections.
+    pub ready: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// Runs a node until `shutdown`, then drains it.
+///
+/// # Errors
+/// When it cannot start, or when the embedded worker ends by itself.
+pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let config = Arc::new(run.config);
+    let registry = MetricsRegistry::new();
+    let metrics = Arc::new(Metrics::new(&registry)?);
+    let health = Health::default();
+    // The node's own parts end after the connections have been drained.
+    let parts = CancellationToken::new();
+    if let Some(address) = config.admin {
+        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (GATEWAY_ADMIN_PORT)"))?;
+        tasks.spawn("admin", admin::serve(listener, health.clone(), registry.clone(), parts.clone()));
+    }
+    let database = Database::new(&config.database)?;
+    let bus = bus(&config, run.capacity, matches!(run.worker, Worker::Elsewhere), &tasks, &parts).await?;
+    let capture = start_worker(run.worker, &bus, &registry, &tasks, &parts, &shutdown)?;
+    if let Some(capture) = &capture {
+        tokio::select! {
+            () = capture.ready() => {}
+            () = shutdown.cancelled() => return Ok(()),
+        }
+    }
+    let node_feed = bus.feed().await.context("cannot subscribe to the bus")?;
+    feed::watch(&node_feed.control).await.context("cannot subscribe to the bus")?;
+    metrics.bus_available.set(1);
+    let options = DirectoryOptions { exclude_tables: config.database.exclude_tables.clone() };
+    let directory = Directory::load(database.clone(), options).await.context("cannot read schema and access from the database")?;
+    let authenticator = Arc::new(Authenticator::new(config.auth.clone(), database.clone(), Arc::clone(&directory), tasks.clone()));
+    let subscriptions = Registry::new(
+        RegistryOptions {
+            per_connection: config.bounds.subscriptions,
+            pending_bytes: config.bounds.send_queue_bytes,
+            view_keys: config.bounds.view_keys,
+            aggregate_interval: config.aggregate_interval,
+        },
+        database.clone(),
+        node_feed.control.clone(),
+        Arc::clone(&metrics),
+        tasks.clone(),
+    );
+    let state = Arc::new(Gateway {
+        items: ItemsService::new(database.clone(), Arc::clone(&directory), Arc::clone(&config), tasks.clone()),
+        connections: OpenConnections::new(&config, Arc::clone(&metrics)),
+        config: Arc::clone(&config),
+        database,
+        directory,
+        authenticator,
+        subscriptions,
+        metrics,
+        capture,
+        tasks: tasks.clone(),
+        shutdown: parts.clone(),
+    });
+    tasks.spawn("feed", feed::run(Arc::clone(&state), node_feed.items, health.clone(), parts.clone()));
+
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {} (HOST, PORT)", config.listen))?;
+    let address = listener.local_addr()?;
+    health.set(Phase::Ready);
+    tracing::info!(%address, "ready");
+    if let Some(ready) = run.ready {
+        ready();
+    }
+    http::listener::serve(listener, http::router(&state, run.page), &state, shutdown.clone()).await;
+
+    health.set(Phase::Draining);
+    tracing::info!(connections = state.connections.len(), "draining");
+    state.connections.drain(config.drain_timeout).await;
+    parts.cancel();
+    state.subscriptions.shut();
+    drop(state);
+    let left = tasks.finish(Duration::from_secs(5)).await;
+    if left > 0 {
+        tracing::warn!(tasks = left, "tasks were still running at the end");
+    }
+    Ok(())
+}
+
+async fn bus(config: &Config, capacity: BusCapacity, shared: bool, tasks: &Tasks, parts: &CancellationToken) -> anyhow::Result<Arc<dyn Bus>> {
+    if !shared {
+        return Ok(Arc::new(InProcessBus::new(capacity)));
+    }
+    let url = config.bus.redis.as_ref().context("REDIS is not set")?;
+    let names = ChannelNames::new(config.bus.namespace.clone());
+    let bus = RedisBus::connect(url, names, capacity, tasks.clone(), parts.clone()).await.context("cannot connect to Redis (REDIS)")?;
+    Ok(Arc::new(bus))
+}
+
+/// Starts the embedded worker. Its end, other than by shutdown, ends the process.
+fn start_worker(
+    worker: Worker,
+    bus: &Arc<dyn Bus>,
+    registry: &MetricsRegistry,
+    tasks: &Tasks,
+    parts: &CancellationToken,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Option<WorkerControl>> {
+    let Worker::Embedded(config) = worker else { return Ok(None) };
+    let metrics = Arc::new(CaptureMetrics::register(registry)?);
+    let control = WorkerControl::new();
+    let running = worker::run(config, Arc::clone(bus), metrics, control.clone(), tasks.clone(), parts.clone());
+    let (parts, shutdown) = (parts.clone(), shutdown.clone());
+    tasks.spawn("change-capture", async move {
+        let ended = running.await;
+        if !parts.is_cancelled() {
+            tracing::error!(?ended, "the change-capture worker ended; the process ends with it");
+            shutdown.cancel();
+        }
+    });
+    Ok(Some(control))
+}

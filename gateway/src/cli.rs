@@ -1,0 +1,182 @@
+//! The command line: `serve`, `standalone`, `dev`, `bootstrap`, and the settings as text.
+//!
+//! It must never start anything before the whole configuration is valid; faults end the process with code 64.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use service_runtime::config::{Environment, Fault, Lookup as _, Reader, Setting, parse_env_file};
+use service_runtime::{CancellationToken, Tasks, signals, telemetry};
+
+use change_capture::bus::BusCapacity;
+use change_capture::worker::WorkerConfig;
+
+use crate::app::{self, Run, Worker};
+use crate::bootstrap::{self, AdminSettings};
+use crate::config::{Config, Role, SETTINGS};
+use crate::database::Database;
+use crate::dev::{self, DevOptions};
+
+/// `EX_USAGE`: the configuration is not usable.
+const USAGE: u8 = 64;
+
+/// A realtime gateway that speaks the Directus protocol over Postgres and Redis.
+#[derive(Debug, Parser)]
+#[command(name = "gateway", version, after_long_help = settings_text(), max_term_width = 120)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A stateless node: many of them on one Redis, beside at least one `change-capture run`.
+    Serve,
+    /// Node, change-capture worker and in-process bus in one process, on the database of DB_*.
+    Standalone,
+    /// `standalone` with a private Postgres, a demo collection and a page to look at.
+    Dev(DevOptions),
+    /// Creates the system tables and an administrator on an empty database; changes nothing on one that Directus manages.
+    Bootstrap,
+    /// Prints every setting as Markdown.
+    Settings,
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let environment = environment();
+    match cli.command {
+        Command::Serve => with_config(&environment, Role::Serve, |config, capacity| {
+            block_on(async |tasks, shutdown| {
+                app::run(Run { config, capacity, worker: Worker::Elsewhere, page: None, ready: None }, tasks, shutdown).await
+            })
+        }),
+        Command::Standalone => with_config(&environment, Role::Standalone, |config, capacity| {
+            let mut reader = Reader::new(&environment);
+            let worker = WorkerConfig::from_reader(&mut reader, config.database.connection.clone());
+            match reader.finish(worker) {
+                Err(faults) => usage(&faults),
+                Ok(worker) => block_on(async |tasks, shutdown| {
+                    app::run(Run { config, capacity, worker: Worker::Embedded(worker), page: None, ready: None }, tasks, shutdown).await
+                }),
+            }
+        }),
+        Command::Dev(options) => block_on(async |tasks, shutdown| dev::run(options, &environment, tasks, shutdown).await),
+        Command::Bootstrap => with_config(&environment, Role::Standalone, |config, _| {
+            let admin = AdminSettings::read(&environment);
+            block_on(async |_, _| {
+                let database = Database::new(&config.database)?;
+                let outcome = bootstrap::bootstrap(&database, admin).await?;
+                say(&format!("{outcome}\n"));
+                Ok(())
+            })
+        }),
+        Command::Settings => {
+            say(&settings_markdown());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// The process environment with the `.env` file on top.
+fn environment() -> Environment {
+    let environment = Environment::read();
+    let path: PathBuf = Config::env_file(&environment);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => environment.with(parse_env_file(&text)),
+        Err(_) => environment,
+    }
+}
+
+fn with_config(environment: &Environment, role: Role, then: impl FnOnce(Config, BusCapacity) -> ExitCode) -> ExitCode {
+    let config = match Config::read(environment, role) {
+        Ok(config) => config,
+        Err(faults) => return usage(&faults),
+    };
+    let mut reader = Reader::new(environment);
+    let capacity = BusCapacity::from_reader(&mut reader);
+    let capacity = match reader.finish(capacity) {
+        Ok(capacity) => capacity,
+        Err(faults) => return usage(&faults),
+    };
+    telemetry::start::<Option<NoLayer>>(&config.log.level, config.log.style, None);
+    for name in Config::unknown_names(environment) {
+        tracing::warn!(name, "this setting is not known; is it misspelt?");
+    }
+    then(config, capacity)
+}
+
+/// No further layer for log records.
+type NoLayer = tracing_subscriber::layer::Identity;
+
+/// Runs `work` on the runtime until it ends or a signal asks it to.
+fn block_on<F: Future<Output = anyhow::Result<()>>>(work: impl FnOnce(Tasks, CancellationToken) -> F) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("cannot start the runtime: {error}\n"));
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(async {
+        let (tasks, shutdown) = (Tasks::new(), CancellationToken::new());
+        if let Err(error) = signals::cancel_on_signal(&tasks, shutdown.clone()) {
+            complain(&format!("cannot listen for signals: {error}\n"));
+            return ExitCode::FAILURE;
+        }
+        match work(tasks, shutdown).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&format!("gateway: {error:#}\n"));
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+fn usage(faults: &[Fault]) -> ExitCode {
+    let list: String = faults.iter().map(|fault| format!("  {fault}\n")).collect();
+    complain(&format!("gateway: the configuration cannot work; expected:\n{list}"));
+    ExitCode::from(USAGE)
+}
+
+/// All settings of this program.
+fn settings() -> Vec<&'static Setting> {
+    let mut all: Vec<&Setting> = SETTINGS.iter().collect();
+    all.extend(change_capture::SETTINGS.iter().filter(|setting| !SETTINGS.iter().any(|own| own.name == setting.name)));
+    all
+}
+
+fn settings_text() -> String {
+    let lines = settings().into_iter().map(|setting| format!("  {:<44} {} [{}]\n", setting.name, setting.help, setting.default));
+    format!("Settings (environment variables; a unit such as 10s or 500ms is exact, a bare number of 1000 or more is milliseconds, a smaller one seconds):\n{}", lines.collect::<String>())
+}
+
+/// `docs/configuration.md`; a test compares the file with this.
+#[must_use]
+pub fn settings_markdown() -> String {
+    let mut text = String::from(
+        "# Settings\n\nMade by `gateway settings`; a test keeps it true. All are environment variables, or lines of the file that `CONFIG_PATH` names.\n\
+         Durations with a unit (`10s`, `500ms`, `15m`, `7d`) are exact; a bare number of 1000 or more is milliseconds, a smaller one seconds.\n\n\
+         | name | default | meaning |\n|---|---|---|\n",
+    );
+    for setting in settings() {
+        let default = if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
+        text.push_str(&format!("| `{}` | {default} | {} |\n", setting.name, setting.help));
+    }
+    text
+}
+
+/// Writes to standard output; a closed pipe is nobody's fault.
+pub(crate) fn say(text: &str) {
+    use std::io::Write as _;
+    let _written = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn complain(text: &str) {
+    use std::io::Write as _;
+    let _written = std::io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,91 @@
+//! Bus in: every event of the collections that this node cares about, in order, to whoever needs it.
+//!
+//! Events that change schema, access or identities are applied before any later event is handed out: a revoked right
+//! has ended everywhere on this node before the next change is delivered. It must never drop an event: a full collection
+//! queue makes it wait, and what the bus then loses it reports as a gap.
+
+mod access_change;
+
+use std::sync::Arc;
+
+use change_capture::bus::{BusError, FeedControl, FeedItem, FeedItems};
+use service_runtime::CancellationToken;
+use service_runtime::admin::{Health, Phase};
+
+use crate::state::Gateway;
+use crate::subscription;
+
+/// Collections whose events decide what exists and who may do what.
+pub const WATCHED: [&str; 11] = [
+    change_event::SCHEMA_COLLECTION,
+    "directus_access",
+    "directus_collections",
+    "directus_fields",
+    "directus_permissions",
+    "directus_policies",
+    "directus_relations",
+    "directus_roles",
+    "directus_sessions",
+    "directus_settings",
+    "directus_users",
+];
+
+/// Subscribes to what the node itself must hear, before anything is loaded: changes during the load are seen.
+///
+/// # Errors
+/// When the bus cannot be reached.
+pub async fn watch(control: &FeedControl) -> Result<(), BusError> {
+    for collection in WATCHED {
+        control.subscribe(collection).await?;
+    }
+    Ok(())
+}
+
+/// Hands out events until `shutdown`.
+pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shutdown: CancellationToken) {
+    loop {
+        // Both are cancel-safe: an item that was not returned is returned by the next call.
+        let item = tokio::select! {
+            item = items.next() => item,
+            () = shutdown.cancelled() => return,
+        };
+        match item {
+            None => return,
+            Some(FeedItem::Event(event)) => {
+                state.metrics.events.with_label_values(&["received"]).inc();
+                if WATCHED.contains(&&*event.collection) {
+                    access_change::apply(&state, &event).await;
+                }
+                state.subscriptions.event(event).await;
+            }
+            Some(FeedItem::Gap { collection, reason }) => {
+                tracing::warn!(collection = &*collection, ?reason, "changes were lost on the bus; views are read again");
+                if WATCHED.contains(&&*collection) {
+                    access_change::everything(&state).await;
+                }
+                state.subscriptions.gap(&collection).await;
+            }
+            Some(FeedItem::Availability(available)) => {
+                state.metrics.bus_available.set(i64::from(available));
+                if health.phase() != Phase::Draining {
+                    health.set(if available { Phase::Ready } else { Phase::Degraded });
+                }
+                if !available {
+                    tracing::warn!("the bus is away: live but uncertain");
+                }
+            }
+            Some(FeedItem::Topic { .. }) => {}
+        }
+    }
+}
+
+/// `POST /utils/cache/clear`: what this node holds of schema and access is read again, and everything that follows from
+/// it happens before the answer.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn clear_caches(state: &Arc<Gateway>) -> Result<(), crate::database::DatabaseError> {
+    state.directory.reload().await?;
+    subscription::refresh(state, None).await;
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! A change of users, sessions, policies, permissions or the schema takes effect on open connections.
+//!
+//! It must never be skipped because it is inconvenient: an error while applying one fails closed and is tried again with
+//! the next change. Cost: nothing for changes that cannot matter (a login only touches `last_access`).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use change_event::{ChangeEvent, Operation, RowChange};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::connection::session::Session;
+use crate::state::Gateway;
+use crate::subscription;
+
+/// Columns of a user that decide what he may do.
+const DECISIVE: [&str; 3] = ["status", "role", "token"];
+
+/// Applies one event.
+pub(super) async fn apply(state: &Arc<Gateway>, event: &Arc<ChangeEvent>) {
+    match &*event.collection {
+        "directus_users" => users(state, event).await,
+        "directus_sessions" => sessions(state, event).await,
+        collection => {
+            match state.directory.apply(collection).await {
+                Ok(false) => return,
+                Ok(true) => {}
+                Err(error) => tracing::error!(%error, collection, "a change of schema or access could not be read"),
+            }
+            // Roles and policies also decide the flags of an identity.
+            if matches!(collection, "directus_access" | "directus_policies" | "directus_roles") {
+                recheck(state, |_| true).await;
+            }
+            subscription::refresh(state, None).await;
+        }
+    }
+    state.subscriptions.barrier().await;
+}
+
+/// Everything may have changed.
+pub(super) async fn everything(state: &Arc<Gateway>) {
+    if let Err(error) = state.directory.reload().await {
+        tracing::error!(%error, "schema and access could not be read again");
+    }
+    recheck(state, |_| true).await;
+    subscription::refresh(state, None).await;
+    state.subscriptions.barrier().await;
+}
+
+async fn users(state: &Arc<Gateway>, event: &ChangeEvent) {
+    if event.operation == Operation::Create {
+        return;
+    }
+    let changed: HashSet<Uuid> =
+        event.rows.iter().filter(|row| decisive(row)).filter_map(|row| serde_json::from_str(row.key.get()).ok()).collect();
+    if changed.is_empty() && event.operation != Operation::Reset {
+        return;
+    }
+    if let Err(error) = state.directory.apply("directus_users").await {
+        tracing::error!(%error, "a change of users could not be read");
+    }
+    let all = event.operation == Operation::Reset;
+    let touched = recheck(state, |session| all || session.accountability().user.is_some_and(|user| changed.contains(&user))).await;
+    for session in touched {
+        subscription::refresh(state, Some(session.id())).await;
+    }
+}
+
+/// Whether the row's change can matter; without both images it can.
+fn decisive(row: &RowChange) -> bool {
+    let (Some(old), Some(new)) = (&row.old, &row.new) else { return true };
+    let (Ok(Value::Object(old)), Ok(Value::Object(new))) = (serde_json::from_str(old.get()), serde_json::from_str(new.get())) else { return true };
+    DECISIVE.iter().any(|column| old.get(*column) != new.get(*column))
+}
+
+async fn sessions(state: &Arc<Gateway>, event: &ChangeEvent) {
+    if event.operation == Operation::Create {
+        return;
+    }
+    let tokens: HashSet<String> = event.rows.iter().filter_map(|row| serde_json::from_str(row.key.get()).ok()).collect();
+    let all = event.operation == Operation::Reset;
+    recheck(state, |session| session.session_token().is_some_and(|token| all || tokens.contains(&*token))).await;
+}
+
+/// Checks the identity of every session that `which` selects; returns those that are still there.
+async fn recheck(state: &Arc<Gateway>, which: impl Fn(&Session) -> bool) -> Vec<Arc<Session>> {
+    let mut checked = Vec::new();
+    for session in state.connections.sessions() {
+        if which(&session) {
+            if let Err(error) = session.recheck(&state.authenticator).await {
+                tracing::error!(%error, "an identity could not be checked again; the connection is closed");
+                session.queue().close(crate::error::CloseReason::Resynchronise);
+            }
+            checked.push(session);
+        }
+    }
+    checked
+}

@@ -1,0 +1,82 @@
+//! The HTTP side of a node: socket upgrades and the calls that the SDK makes beside its socket.
+//!
+//! Everything that touches items goes through `items`, under the same permissions as a socket. It must never serve the
+//! metrics (they have their own port), and never answer with internal text.
+
+pub mod client_origin;
+mod auth;
+mod caller;
+mod cors;
+mod items;
+pub mod listener;
+pub mod origin;
+mod query_string;
+mod reply;
+mod server;
+pub mod upgrade;
+mod users;
+mod utils;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{Method, Uri};
+use axum::middleware;
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::{any, get, post};
+
+use crate::http::reply::HttpError;
+use crate::state::Gateway;
+
+/// A page at `/`.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The document.
+    pub html: String,
+}
+
+/// All routes of a node.
+pub fn router(state: &Arc<Gateway>, page: Option<Page>) -> Router {
+    let mut router = Router::new()
+        .route("/auth/login", post(auth::login))
+        .route("/auth/refresh", post(auth::refresh))
+        .route("/auth/logout", post(auth::logout))
+        .route("/items/{collection}", any(items::collection))
+        .route("/items/{collection}/{key}", any(items::item))
+        .route("/users/me", get(users::me))
+        .route("/server/ping", get(server::ping))
+        .route("/server/health", get(server::health))
+        .route("/server/info", get(server::info))
+        .route("/utils/cache/clear", post(utils::clear_cache));
+    if let Some(page) = page {
+        router = router.route("/", get(move || async move { Html(page.html) }));
+    }
+    router
+        .fallback(fallback)
+        .layer(DefaultBodyLimit::max(state.config.max_payload))
+        .layer(middleware::from_fn_with_state(Arc::clone(state), cors::apply))
+        .with_state(Arc::clone(state))
+}
+
+/// The sockets have paths of the user's choice; what is none of them does not exist.
+async fn fallback(State(state): State<Arc<Gateway>>, request: axum::extract::Request) -> Response {
+    if let Some(endpoint) = &state.config.websockets.rest
+        && request.uri().path() == endpoint.path
+        && request.headers().contains_key("upgrade")
+    {
+        return upgrade::upgrade(&state, request).await;
+    }
+    route_not_found(request.uri())
+}
+
+/// The answer for a path that nobody owns.
+#[must_use]
+pub fn route_not_found(uri: &Uri) -> Response {
+    HttpError::route_not_found(uri.path()).into_response()
+}
+
+/// The answer for a method that a path does not have: the path does not exist for it.
+fn method_not_found(_method: &Method, uri: &Uri) -> Response {
+    route_not_found(uri)
+}

@@ -1,0 +1,56 @@
+//! Who makes an HTTP request: by `Authorization: Bearer`, `?access_token=` or the session cookie, else the public.
+//!
+//! It must never fall back to the public when a token was given and is not good.
+
+use std::sync::Arc;
+
+use access::accountability::Accountability;
+use access::permission::Permissions;
+use access::schema::Schema;
+use axum::extract::FromRequestParts;
+use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::request::Parts;
+
+use crate::http::client_origin;
+use crate::http::reply::HttpError;
+use crate::state::Gateway;
+
+/// The caller with what a request needs.
+pub(crate) struct Caller {
+    pub(crate) accountability: Arc<Accountability>,
+    pub(crate) permissions: Arc<Permissions>,
+    pub(crate) schema: Arc<Schema>,
+}
+
+impl FromRequestParts<Arc<Gateway>> for Caller {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<Gateway>) -> Result<Self, HttpError> {
+        let client = client_origin::of(parts, &state.config.proxy);
+        let accountability = match token(parts, &state.config.auth.session_cookie.name) {
+            Some(token) => state.authenticator.token(&token, client).await.map_err(crate::error::ClientError::from)?.accountability,
+            None => Arc::new(state.directory.accountability(None, None, None, client)),
+        };
+        let permissions = state.directory.permissions(&accountability).await?;
+        Ok(Self { accountability, permissions, schema: state.directory.schema() })
+    }
+}
+
+/// The token of a request.
+fn token(parts: &Parts, session_cookie: &str) -> Option<String> {
+    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    if let Some((_, token)) = bearer {
+        return Some(token.trim().to_owned());
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    let in_query = form_urlencoded::parse(query.as_bytes()).find(|(name, value)| name == "access_token" && !value.is_empty());
+    in_query.map(|(_, token)| token.into_owned()).or_else(|| cookie(parts, session_cookie))
+}
+
+/// A cookie's value.
+pub(crate) fn cookie(parts: &Parts, name: &str) -> Option<String> {
+    let values = parts.headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value.trim_matches('"').to_owned())
+}

@@ -1,0 +1,104 @@
+//! Replies over HTTP: `{"data":…}` and `{"errors":[…]}`.
+//!
+//! It must never be handed internal text: errors come from the one table in `error.rs`.
+
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use access::refusal::Refusal;
+
+use crate::database::DatabaseError;
+use crate::error::ClientError;
+use crate::items::{Answer, ItemsError};
+
+/// An error on its way out.
+#[derive(Debug)]
+pub(crate) struct HttpError {
+    status: u16,
+    errors: Vec<Value>,
+}
+
+impl HttpError {
+    /// One error with a code.
+    pub(crate) fn new(status: u16, code: &str, message: &str) -> Self {
+        Self { status, errors: vec![json!({"message": message, "extensions": {"code": code}})] }
+    }
+
+    /// Nobody owns this path.
+    pub(crate) fn route_not_found(path: &str) -> Self {
+        let message = format!("Route {path} doesn't exist.");
+        Self { status: 404, errors: vec![json!({"message": message, "extensions": {"code": "ROUTE_NOT_FOUND", "path": path}})] }
+    }
+
+    /// `Invalid payload. <reason>.`
+    pub(crate) fn payload(reason: &str) -> Self {
+        ClientError::from(Refusal::InvalidPayload(reason.to_owned())).into()
+    }
+}
+
+impl From<ClientError> for HttpError {
+    fn from(error: ClientError) -> Self {
+        let errors = match &error {
+            ClientError::Refusal(Refusal::FailedValidation(failures)) => {
+                failures.iter().map(|failure| json!({"message": failure.message(), "extensions": failure.extensions()})).collect()
+            }
+            other => vec![json!({"message": other.message(), "extensions": other.extensions()})],
+        };
+        Self { status: error.status(), errors }
+    }
+}
+
+impl From<ItemsError> for HttpError {
+    fn from(error: ItemsError) -> Self {
+        ClientError::from(error).into()
+    }
+}
+
+impl From<DatabaseError> for HttpError {
+    fn from(error: DatabaseError) -> Self {
+        ClientError::from(error).into()
+    }
+}
+
+impl From<Refusal> for HttpError {
+    fn from(refusal: Refusal) -> Self {
+        ClientError::from(refusal).into()
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, [(CONTENT_TYPE, "application/json; charset=utf-8")], json!({"errors": self.errors}).to_string()).into_response()
+    }
+}
+
+/// `{"data":…}` around JSON text.
+pub(crate) fn data(data: &RawValue) -> Response {
+    json_text(format!("{{\"data\":{}}}", data.get()))
+}
+
+/// `{"data":…}` around a value.
+pub(crate) fn value(data: &Value) -> Response {
+    json_text(format!("{{\"data\":{data}}}"))
+}
+
+/// The answer of the items service, with its counts where they were asked for.
+pub(crate) fn answer(answer: &Answer) -> Response {
+    match &answer.meta {
+        Some(meta) => json_text(format!("{{\"meta\":{},\"data\":{}}}", meta.get(), answer.data.get())),
+        None => data(&answer.data),
+    }
+}
+
+/// 204.
+pub(crate) fn nothing() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+fn json_text(text: String) -> Response {
+    ([(CONTENT_TYPE, "application/json; charset=utf-8")], text).into_response()
+}

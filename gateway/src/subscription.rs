@@ -1,0 +1,26 @@
+//! Local subscriptions: who hears of which change, in which form.
+//!
+//! ```text
+//! feed ──event──▶ Registry ──▶ one task per collection ──▶ groups (match once, encode once) ──▶ send queue of each member
+//! command::subscribe ──register──▶ (buffers) ──read init──▶ activate
+//! ```
+//!
+//! Subscriptions with the same plan, event and item form a group: an event is evaluated once per group and its frame is
+//! encoded once per uid. It must never read the database per subscriber, and never deliver to a member what its group's
+//! plan, made with its permissions of now, does not show.
+
+mod collection;
+mod evaluate;
+mod frames;
+mod group;
+mod planning;
+mod reader;
+mod refresh;
+mod registry;
+mod request;
+
+pub use planning::plan;
+pub use reader::ViewRead;
+pub use refresh::refresh;
+pub use registry::{Activation, Registry, RegistryOptions};
+pub use request::{Planned, Request, SubscriptionId};

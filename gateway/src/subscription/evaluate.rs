@@ -1,0 +1,322 @@
+//! What one event means for one group: which rows entered, stayed in or left its view.
+//!
+//! View transitions by the old and the new image: in view afterwards is `create` or `update` with the item; in view only
+//! before is `delete` with the key; never in view is silence. A row that cannot be judged in memory is read, once per
+//! group and event; what cannot be judged at all (the past of such a row) makes the group read its view again. It must
+//! never answer "delete" for a row that the group could not see.
+//!
+//! Cost for a row-local group: one membership test per image and one projection per row in view; no database read.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use access::row::{RowImage, Verdict, wire_key};
+use access::schema::Collection;
+use change_event::{ChangeEvent, Operation, RowChange};
+use serde_json::value::RawValue;
+
+use crate::database::DatabaseError;
+use crate::protocol::subscribe::EventKind;
+use crate::subscription::group::{Group, View};
+use crate::subscription::reader::Reader;
+
+/// An event whose images are parsed once for all groups of the collection.
+pub(super) struct ParsedEvent<'a> {
+    pub(super) operation: Operation,
+    pub(super) rows: Vec<ParsedRow<'a>>,
+}
+
+/// One row of an event.
+pub(super) struct ParsedRow<'a> {
+    /// The key as text, as statements take it.
+    pub(super) key: Cow<'a, str>,
+    /// The key in the form that a delete frame shows: the writer's own where it is known.
+    pub(super) wire_key: Cow<'a, str>,
+    old: Option<RowImage<'a>>,
+    new: Option<RowImage<'a>>,
+}
+
+/// One frame for the group.
+pub(super) struct Outgoing {
+    pub(super) kind: EventKind,
+    pub(super) data: Vec<u8>,
+    pub(super) meta: Option<Vec<u8>>,
+}
+
+/// What an event means for a group.
+pub(super) enum Outcome {
+    /// These frames, in order; none is silence.
+    Frames(Vec<Outgoing>),
+    /// The view must be read again as a whole.
+    ReadAgain,
+}
+
+/// Where a row stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    In,
+    Out,
+    /// Only the database knows.
+    Ask,
+}
+
+impl<'a> ParsedEvent<'a> {
+    /// Parses the images of `event`; a row whose image is malformed is left to the database (it has no image).
+    pub(super) fn parse(event: &'a ChangeEvent, collection: &Collection) -> Self {
+        let writer_keys = writer_keys(event);
+        let image = |image: &'a Option<Box<RawValue>>, row: &'a RowChange| {
+            image.as_ref().and_then(|image| RowImage::parse(image.get(), &row.omitted).ok())
+        };
+        let rows = event.rows.iter().map(|row| {
+            let key = key_text(row.key.get());
+            let spelt = writer_keys.get(key.as_ref());
+            let wire_key = spelt.map_or_else(|| Cow::Owned(wire_key(collection, row.key.get())), |(_, raw)| Cow::Borrowed(raw.get()));
+            let place = spelt.map_or(usize::MAX, |(place, _)| *place);
+            (place, ParsedRow { wire_key, old: image(&row.old, row), new: image(&row.new, row), key })
+        });
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort_by_key(|(place, _)| *place);
+        Self { operation: event.operation, rows: rows.into_iter().map(|(_, row)| row).collect() }
+    }
+}
+
+impl Group {
+    /// Judges `event`.
+    pub(super) async fn evaluate(&mut self, event: &ParsedEvent<'_>, reader: &Reader, view_keys: usize) -> Result<Outcome, DatabaseError> {
+        if event.operation == Operation::Reset {
+            return Ok(Outcome::ReadAgain);
+        }
+        let item = self.key.item.clone();
+        let rows: Vec<&ParsedRow<'_>> = event.rows.iter().filter(|row| item.as_deref().is_none_or(|item| item == row.key)).collect();
+        if rows.is_empty() {
+            return Ok(Outcome::Frames(Vec::new()));
+        }
+        let before: Vec<Place> = rows.iter().map(|row| self.before(row)).collect();
+        let mut after: Vec<Place> = rows.iter().map(|row| self.after(row)).collect();
+        let wants = |kind: EventKind| self.key.event.is_none_or(|only| only == kind);
+        let entering = if event.operation == Operation::Create { EventKind::Create } else { EventKind::Update };
+        let remembered = matches!(self.view, View::Remembered { .. });
+        let no_content_wanted = !wants(entering) && !remembered && !after.contains(&Place::Ask);
+
+        let mut contents: HashMap<usize, Vec<u8>> = HashMap::new();
+        let mut read_order: Vec<usize> = Vec::new();
+        if !no_content_wanted && after.iter().any(|place| *place != Place::Out) {
+            let ask = self.project(&rows, &after, &mut contents);
+            if !ask.is_empty() {
+                let keys = ask.iter().map(|index| rows.get(*index).map(|row| row.key.to_string()).unwrap_or_default()).collect();
+                let by_key: HashMap<&str, usize> = ask.iter().filter_map(|index| Some((rows.get(*index)?.key.as_ref(), *index))).collect();
+                for item in reader.items(&self.planned, keys).await? {
+                    if let Some(index) = by_key.get(item.key.as_str()) {
+                        contents.insert(*index, item.data.into_bytes());
+                        read_order.push(*index);
+                    }
+                }
+                for index in ask {
+                    if let Some(place) = after.get_mut(index) {
+                        *place = if contents.contains_key(&index) { Place::In } else { Place::Out };
+                    }
+                }
+            }
+        }
+
+        let left = match self.left(&rows, &before, &after, event.operation) {
+            Some(left) => left,
+            None => return Ok(Outcome::ReadAgain),
+        };
+        self.remember(&rows, &after, view_keys);
+
+        let mut frames = Vec::new();
+        if wants(entering) {
+            let order = self.order(&rows, &after, read_order);
+            if entering == EventKind::Create {
+                // One frame per new row.
+                for index in order {
+                    self.push_items(&mut frames, entering, &[index], &mut contents);
+                }
+            } else {
+                self.push_items(&mut frames, entering, &order, &mut contents);
+            }
+        }
+        if wants(EventKind::Delete) && !left.is_empty() {
+            let data = match &item {
+                Some(item) => serde_json::to_vec(item.as_ref()).unwrap_or_default(),
+                None => format!("[{}]", left.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(",")).into_bytes(),
+            };
+            frames.push(Outgoing { kind: EventKind::Delete, data, meta: None });
+        }
+        if !frames.is_empty() && self.wants_meta() {
+            let meta = reader.meta(&self.planned).await?;
+            for frame in &mut frames {
+                frame.meta.clone_from(&meta);
+            }
+        }
+        Ok(Outcome::Frames(frames))
+    }
+
+    /// Whether an aggregate over this view may have changed.
+    pub(super) fn aggregate_touched(&self, event: &ParsedEvent<'_>) -> bool {
+        let View::Aggregate { membership: Some(membership), .. } = &self.view else { return true };
+        let outside = |image: &Option<RowImage<'_>>| image.as_ref().is_some_and(|image| membership.test(image) == Verdict::No);
+        event.operation == Operation::Reset
+            || event.rows.iter().any(|row| match event.operation {
+                Operation::Create => !outside(&row.new),
+                Operation::Delete => !outside(&row.old),
+                Operation::Update | Operation::Reset => !(outside(&row.old) && outside(&row.new)),
+            })
+    }
+
+    fn wants_meta(&self) -> bool {
+        matches!(self.view, View::Local { meta: true, .. } | View::Remembered { meta: true, .. })
+    }
+
+    fn before(&self, row: &ParsedRow<'_>) -> Place {
+        match &self.view {
+            View::Local { membership, .. } => row.old.as_ref().map_or(Place::Out, |image| place(membership.test(image))),
+            View::Remembered { overflown: true, .. } => Place::Ask,
+            View::Remembered { keys, .. } if keys.contains(row.key.as_ref()) => Place::In,
+            View::Remembered { .. } => Place::Out,
+            View::Aggregate { .. } => Place::Out,
+        }
+    }
+
+    fn after(&self, row: &ParsedRow<'_>) -> Place {
+        match (&row.new, &self.view) {
+            (None, _) | (_, View::Aggregate { .. }) => Place::Out,
+            (Some(image), View::Local { membership, .. }) => place(membership.test(image)),
+            (Some(_), View::Remembered { .. }) => Place::Ask,
+        }
+    }
+
+    /// Writes what the images give; returns the rows whose content (or place) only the database can tell.
+    fn project(&self, rows: &[&ParsedRow<'_>], after: &[Place], contents: &mut HashMap<usize, Vec<u8>>) -> Vec<usize> {
+        let View::Local { projection: Some(projection), order, .. } = &self.view else {
+            return indexes(after, |place| place != Place::Out);
+        };
+        let in_view = after.iter().filter(|place| **place != Place::Out).count();
+        if in_view > 1 && order.is_none() {
+            return indexes(after, |place| place != Place::Out);
+        }
+        let mut ask = Vec::new();
+        for (index, (row, place)) in rows.iter().zip(after).enumerate() {
+            let mut data = Vec::new();
+            let written = match (place, &row.new) {
+                (Place::Out, _) => continue,
+                (Place::In, Some(image)) => projection.write(image, &mut data).is_ok(),
+                (Place::In, None) | (Place::Ask, _) => false,
+            };
+            if written {
+                contents.insert(index, data);
+            } else {
+                ask.push(index);
+            }
+        }
+        if !ask.is_empty() && in_view > 1 {
+            // One source for all rows, so that one order holds for all of them.
+            return indexes(after, |place| place != Place::Out);
+        }
+        ask
+    }
+
+    /// The keys of rows that left; `None` when that cannot be told.
+    fn left<'r>(&self, rows: &[&'r ParsedRow<'_>], before: &[Place], after: &[Place], operation: Operation) -> Option<Vec<&'r Cow<'r, str>>> {
+        let mut left = Vec::new();
+        if operation == Operation::Create || self.key.event.is_some_and(|only| only != EventKind::Delete) {
+            return Some(left);
+        }
+        for ((row, before), after) in rows.iter().zip(before).zip(after) {
+            match (before, after) {
+                (Place::In, Place::Out) => left.push(&row.wire_key),
+                (Place::Ask, Place::Out) => return None,
+                (_, Place::In | Place::Ask) | (Place::Out, Place::Out) => {}
+            }
+        }
+        Some(left)
+    }
+
+    /// Keeps the remembered keys. When they no longer fit, the past of a row is unknown from then on.
+    fn remember(&mut self, rows: &[&ParsedRow<'_>], after: &[Place], most: usize) {
+        let View::Remembered { keys, overflown: overflown @ false, .. } = &mut self.view else { return };
+        for (row, place) in rows.iter().zip(after) {
+            if *place == Place::In {
+                keys.insert(row.key.to_string());
+            } else {
+                keys.remove(row.key.as_ref());
+            }
+        }
+        if keys.len() > most {
+            *keys = HashSet::new();
+            *overflown = true;
+        }
+    }
+
+    /// The rows in view in the order of the query, its own offset and limit applied.
+    fn order(&self, rows: &[&ParsedRow<'_>], after: &[Place], read_order: Vec<usize>) -> Vec<usize> {
+        let mut order = indexes(after, |place| place == Place::In);
+        if order.len() > 1 {
+            match &self.view {
+                View::Local { order: Some(by), .. } if read_order.is_empty() => {
+                    let image = |index: usize| rows.get(index).and_then(|row| row.new.as_ref());
+                    order.sort_by(|a, b| match (image(*a), image(*b)) {
+                        (Some(a), Some(b)) => by.compare(a, b).unwrap_or(std::cmp::Ordering::Equal),
+                        (_, None) | (None, _) => std::cmp::Ordering::Equal,
+                    });
+                }
+                View::Local { .. } | View::Remembered { .. } | View::Aggregate { .. } => order = read_order,
+            }
+        }
+        let access::plan::Root::Items(level) = &self.planned.plan.root else { return order };
+        let skip = usize::try_from(level.offset).unwrap_or(usize::MAX);
+        let take = level.limit.filter(|_| self.key.explicit_limit).map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        order.into_iter().skip(skip).take(take).collect()
+    }
+
+    fn push_items(&self, frames: &mut Vec<Outgoing>, kind: EventKind, order: &[usize], contents: &mut HashMap<usize, Vec<u8>>) {
+        let items: Vec<Vec<u8>> = order.iter().filter_map(|index| contents.remove(index)).collect();
+        let data = match (items.as_slice(), &self.key.item) {
+            ([], _) => return,
+            ([only, ..], Some(_)) => only.clone(),
+            (items, None) => [b"[".as_slice(), &items.join(&b','), b"]"].concat(),
+        };
+        frames.push(Outgoing { kind, data, meta: None });
+    }
+}
+
+fn place(verdict: Verdict) -> Place {
+    match verdict {
+        Verdict::Yes => Place::In,
+        Verdict::No => Place::Out,
+        Verdict::Undecided => Place::Ask,
+    }
+}
+
+fn indexes(after: &[Place], keep: impl Fn(Place) -> bool) -> Vec<usize> {
+    after.iter().enumerate().filter(|(_, place)| keep(**place)).map(|(index, _)| index).collect()
+}
+
+/// A key's JSON as text: `5` → `5`, `"a"` → `a`.
+pub(super) fn key_text(json: &str) -> Cow<'_, str> {
+    match json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        None => Cow::Borrowed(json),
+        Some(inner) if !inner.contains('\\') => Cow::Borrowed(inner),
+        Some(_) => serde_json::from_str::<String>(json).map_or(Cow::Borrowed(json), Cow::Owned),
+    }
+}
+
+/// The keys as the writer spelt them and in the writer's order, by their text.
+fn writer_keys(event: &ChangeEvent) -> HashMap<Cow<'_, str>, (usize, &RawValue)> {
+    let Some(raw) = event.writer_keys.as_ref().filter(|_| event.operation == Operation::Delete) else { return HashMap::new() };
+    let keys: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+    keys.into_iter().enumerate().map(|(place, key)| (key_text(key.get()), (place, key))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_become_text() {
+        for (json, text) in [("5", "5"), ("\"a\"", "a"), ("\"a\\\"b\"", "a\"b"), ("\"\"", "")] {
+            assert_eq!(key_text(json), text);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The database reads that an event may cause: per group and event, never per subscriber.
+//!
+//! It must never widen a plan: it restricts the group's plan to keys, or lifts the caller's own limit.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use access::plan::{ReadPlan, Root};
+use access::sql::{self, ReadOptions, Shape};
+use change_event::Snapshot;
+use prometheus::IntCounter;
+
+use crate::database::{Database, DatabaseError};
+use crate::subscription::request::Planned;
+
+/// Reads for groups; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Reader {
+    database: Database,
+    reads: IntCounter,
+}
+
+/// One item of a keyed read.
+pub(super) struct KeyedItem {
+    pub(super) key: String,
+    pub(super) data: String,
+}
+
+/// The whole view at one moment.
+pub struct ViewRead {
+    /// A JSON array, or one object; `None` when the one item is absent or hidden.
+    pub data: Option<String>,
+    /// The `meta` member, where the query asks for it.
+    pub meta: Option<Vec<u8>>,
+    /// What the read has seen.
+    pub snapshot: Option<Arc<Snapshot>>,
+}
+
+impl Reader {
+    pub(super) fn new(database: Database, reads: IntCounter) -> Self {
+        Self { database, reads }
+    }
+
+    /// The items of the view among `keys`, in the view's order.
+    pub(super) async fn items(&self, planned: &Planned, keys: Vec<String>) -> Result<Vec<KeyedItem>, DatabaseError> {
+        self.reads.inc();
+        let statement = sql::read(&unlimited(&planned.plan), &ReadOptions { shape: Shape::Keyed, snapshot: false, keys: Some(keys) });
+        let rows = self.database.query(&statement).await?;
+        rows.iter().map(|row| Ok(KeyedItem { key: row.try_get(0)?, data: row.try_get(1)? })).collect()
+    }
+
+    /// The keys of the whole view; `None` when there are more than `most`.
+    pub(super) async fn keys(&self, planned: &Planned, most: usize) -> Result<Option<HashSet<String>>, DatabaseError> {
+        let mut plan = unlimited(&planned.plan);
+        if let Root::Items(level) = &mut plan.root {
+            level.limit = Some(most as u64 + 1);
+            level.sort.clear();
+        }
+        let rows = self.database.query(&sql::keys(&plan)).await?;
+        let keys = rows.iter().map(|row| row.try_get(0)).collect::<Result<HashSet<String>, _>>()?;
+        Ok((keys.len() <= most).then_some(keys))
+    }
+
+    /// The whole view, or the one item in `item`, with its counts and the snapshot it was read under.
+    pub(super) async fn view(&self, plan: &ReadPlan, item: Option<Vec<String>>) -> Result<ViewRead, DatabaseError> {
+        let shape = if item.is_some() { Shape::Object } else { Shape::List };
+        let statement = sql::read(plan, &ReadOptions { shape, snapshot: true, keys: item });
+        let rows = self.database.query(&statement).await?;
+        let Some(row) = rows.first() else { return Ok(ViewRead { data: None, meta: None, snapshot: None }) };
+        let data = row.try_get::<_, Option<String>>(0)?;
+        let mut column = 1;
+        let mut counts = Vec::new();
+        for (name, wanted) in [("total_count", plan.total_count.is_some()), ("filter_count", plan.filter_count.is_some())] {
+            if wanted {
+                counts.push(format!("\"{name}\":{}", row.try_get::<_, i64>(column)?));
+                column += 1;
+            }
+        }
+        let snapshot: String = row.try_get(column)?;
+        let meta = (!counts.is_empty()).then(|| format!("{{{}}}", counts.join(",")).into_bytes());
+        Ok(ViewRead { data, meta, snapshot: snapshot.parse().ok().map(Arc::new) })
+    }
+
+    /// The counts alone.
+    pub(super) async fn meta(&self, planned: &Planned) -> Result<Option<Vec<u8>>, DatabaseError> {
+        self.reads.inc();
+        let mut plan = (*planned.plan).clone();
+        if let Root::Items(level) = &mut plan.root {
+            level.limit = Some(0);
+            level.select.clear();
+        }
+        Ok(self.view(&plan, None).await?.meta)
+    }
+
+    /// The view of an aggregate.
+    pub(super) async fn aggregate(&self, planned: &Planned) -> Result<Option<Vec<u8>>, DatabaseError> {
+        self.reads.inc();
+        Ok(self.view(&planned.plan, None).await?.data.map(String::into_bytes))
+    }
+}
+
+fn unlimited(plan: &ReadPlan) -> ReadPlan {
+    let mut plan = plan.clone();
+    plan.total_count = None;
+    plan.filter_count = None;
+    if let Root::Items(level) = &mut plan.root {
+        level.limit = None;
+        level.offset = 0;
+    }
+    plan
+}

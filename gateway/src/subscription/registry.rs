@@ -1,0 +1,298 @@
+//! All subscriptions of this node: by connection for their owners, by collection for events.
+//!
+//! It must never deliver anything itself; it finds the collection's task. Locks are held for map look-ups only.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use change_capture::bus::{BusError, FeedControl};
+use change_event::{ChangeEvent, Snapshot};
+use service_runtime::Tasks;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::connection::frame::Frame;
+use crate::connection::session::{ConnectionId, Session};
+use crate::database::{Database, DatabaseError};
+use crate::metrics::Metrics;
+use crate::subscription::collection::{CollectionTask, Command, Limits, QUEUE};
+use crate::subscription::reader::{Reader, ViewRead};
+use crate::subscription::request::{Planned, Request, SubscriptionId};
+
+/// What bounds the subscriptions of a node.
+#[derive(Debug, Clone)]
+pub struct RegistryOptions {
+    /// Subscriptions of one connection.
+    pub per_connection: usize,
+    /// Bytes that may wait for one subscription's `init`.
+    pub pending_bytes: usize,
+    /// Keys remembered for one view that cannot be judged in memory.
+    pub view_keys: usize,
+    /// Least time between two messages of an aggregate.
+    pub aggregate_interval: Duration,
+}
+
+/// The outcome of an activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// The `init` was sent and events follow.
+    Live,
+    /// Too much arrived between registration and `init`: read it again.
+    ReadAgain,
+}
+
+/// The subscriptions of a node.
+pub struct Registry {
+    options: RegistryOptions,
+    reader: Reader,
+    feed: FeedControl,
+    metrics: Arc<Metrics>,
+    tasks: Tasks,
+    next: AtomicU64,
+    /// Guards the map only. A task lives as long as the process once its collection was subscribed to.
+    collections: Mutex<HashMap<Arc<str>, mpsc::Sender<Command>>>,
+    /// Guards the map only.
+    connections: Mutex<HashMap<ConnectionId, Connection>>,
+}
+
+struct Connection {
+    session: Arc<Session>,
+    held: HashMap<SubscriptionId, Held>,
+}
+
+/// One subscription as its connection holds it.
+#[derive(Clone)]
+struct Held {
+    request: Arc<Request>,
+    /// Its permissions do not allow it at the moment; the client has been told once.
+    refused: bool,
+}
+
+/// One subscription, for whoever plans it again.
+pub(crate) struct HeldSubscription {
+    pub(crate) session: Arc<Session>,
+    pub(crate) id: SubscriptionId,
+    pub(crate) request: Arc<Request>,
+    pub(crate) refused: bool,
+}
+
+impl Registry {
+    /// An empty registry that subscribes through `feed`.
+    #[must_use]
+    pub fn new(options: RegistryOptions, database: Database, feed: FeedControl, metrics: Arc<Metrics>, tasks: Tasks) -> Arc<Self> {
+        let reader = Reader::new(database, metrics.event_reads.clone());
+        Arc::new(Self {
+            options,
+            reader,
+            feed,
+            metrics,
+            tasks,
+            next: AtomicU64::new(1),
+            collections: Mutex::default(),
+            connections: Mutex::default(),
+        })
+    }
+
+    /// A name for the next subscription, in order of arrival.
+    pub fn next_id(&self) -> SubscriptionId {
+        SubscriptionId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether `connection` holds as many subscriptions as it may, not counting those that `uid` would replace.
+    #[must_use]
+    pub fn is_full(&self, connection: ConnectionId, uid: Option<&str>) -> bool {
+        self.connections().get(&connection).is_some_and(|connection| {
+            let held = connection.held.values().filter(|held| uid.is_none() || held.request.uid.as_deref() != uid).count();
+            held >= self.options.per_connection
+        })
+    }
+
+    /// Registers a subscription: when this returns, every change that a later snapshot does not contain reaches it.
+    ///
+    /// # Errors
+    /// When the bus cannot be subscribed to.
+    pub async fn register(&self, session: &Arc<Session>, id: SubscriptionId, request: &Arc<Request>, planned: Planned) -> Result<(), BusError> {
+        let task = self.task(&request.collection).await?;
+        let newer = {
+            let mut connections = self.connections();
+            let connection = connections.entry(session.id()).or_insert_with(|| Connection { session: Arc::clone(session), held: HashMap::new() });
+            let same = |held: &Held| request.uid.is_some() && held.request.uid == request.uid;
+            let newer = connection.held.iter().any(|(other, held)| *other > id && same(held));
+            if !newer {
+                connection.held.insert(id, Held { request: Arc::clone(request), refused: false });
+            }
+            newer
+        };
+        if newer {
+            // A later message with this uid was faster; it is the one that counts.
+            return Ok(());
+        }
+        if session.queue().is_closed() {
+            // The connection ended while this was on its way; its clean-up may have come before the insertion above.
+            self.close(session.id()).await;
+            return Ok(());
+        }
+        let (done, registered) = oneshot::channel();
+        let queue = Arc::clone(session.queue());
+        let command = Command::Register { subscription: id, request: Arc::clone(request), planned: Box::new(planned), queue, done };
+        if task.send(command).await.is_ok() {
+            // The task answers unless the process is ending.
+            let _registered = registered.await;
+        }
+        Ok(())
+    }
+
+    /// Sends `init` and starts delivery. A subscription that is gone by now counts as live.
+    pub async fn activate(&self, request: &Request, id: SubscriptionId, init: Frame, snapshot: Option<Arc<Snapshot>>) -> Activation {
+        let Some(task) = self.collections().get(&request.collection).cloned() else { return Activation::Live };
+        let (done, activated) = oneshot::channel();
+        if task.send(Command::Activate { subscription: id, init, snapshot, done }).await.is_err() {
+            return Activation::Live;
+        }
+        if activated.await.unwrap_or(true) { Activation::Live } else { Activation::ReadAgain }
+    }
+
+    /// Reads a view, or the one item in `item`, for an `init`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn read(&self, planned: &Planned, item: Option<&str>) -> Result<ViewRead, DatabaseError> {
+        self.reader.view(&planned.plan, item.map(|item| vec![item.to_owned()])).await
+    }
+
+    /// Whether `connection` still holds `id`.
+    #[must_use]
+    pub fn holds(&self, connection: ConnectionId, id: SubscriptionId) -> bool {
+        self.connections().get(&connection).is_some_and(|connection| connection.held.contains_key(&id))
+    }
+
+    /// Ends one subscription.
+    pub async fn remove(&self, connection: ConnectionId, id: SubscriptionId) {
+        let held = self.connections().get_mut(&connection).and_then(|connection| connection.held.remove(&id));
+        if let Some(held) = held {
+            self.tell(&held.request.collection, Command::Remove { subscription: id }).await;
+        }
+    }
+
+    /// Ends the subscriptions of `uid` that are older than `before`, as a new one replaces them.
+    pub async fn replace(&self, connection: ConnectionId, uid: &str, before: SubscriptionId) {
+        self.remove_where(connection, |id, held| id < before && held.request.uid.as_deref() == Some(uid)).await;
+    }
+
+    /// Ends the subscription of `uid`, or all of the connection.
+    pub async fn unsubscribe(&self, connection: ConnectionId, uid: Option<&str>) {
+        self.remove_where(connection, |_, held| uid.is_none() || held.request.uid.as_deref() == uid).await;
+    }
+
+    /// Forgets a closed connection.
+    pub async fn close(&self, connection: ConnectionId) {
+        self.remove_where(connection, |_, _| true).await;
+        self.connections().remove(&connection);
+    }
+
+    /// Every subscription, for planning them again; of one connection if `only` is given.
+    pub(crate) fn held(&self, only: Option<ConnectionId>) -> Vec<HeldSubscription> {
+        let connections = self.connections();
+        let of = |connection: &Connection| {
+            let session = Arc::clone(&connection.session);
+            let held = connection.held.iter().map(move |(id, held)| HeldSubscription {
+                session: Arc::clone(&session),
+                id: *id,
+                request: Arc::clone(&held.request),
+                refused: held.refused,
+            });
+            held.collect::<Vec<_>>()
+        };
+        match only {
+            Some(id) => connections.get(&id).map(of).unwrap_or_default(),
+            None => connections.values().flat_map(of).collect(),
+        }
+    }
+
+    /// Moves a subscription to the group of its new plan, or parks it. Returns whether it was refused before.
+    pub(crate) async fn regroup(&self, held: &HeldSubscription, planned: Option<Planned>) {
+        let refused = planned.is_none();
+        if let Some(entry) = self.connections().get_mut(&held.session.id()).and_then(|connection| connection.held.get_mut(&held.id)) {
+            entry.refused = refused;
+        }
+        self.tell(&held.request.collection, Command::Regroup { subscription: held.id, planned: planned.map(Box::new) }).await;
+    }
+
+    /// Hands an event to its collection.
+    pub async fn event(&self, event: Arc<ChangeEvent>) {
+        let collection = Arc::clone(&event.collection);
+        self.tell(&collection, Command::Event(event)).await;
+    }
+
+    /// Changes of `collection` were lost: its views are read again.
+    pub async fn gap(&self, collection: &str) {
+        self.metrics.events.with_label_values(&["gap"]).inc();
+        self.tell(collection, Command::Gap).await;
+    }
+
+    /// Lets the collections' tasks end once what they were told is done.
+    pub fn shut(&self) {
+        self.collections().clear();
+    }
+
+    /// Waits until everything told so far is done in every collection.
+    pub async fn barrier(&self) {
+        let tasks: Vec<_> = self.collections().values().cloned().collect();
+        for task in tasks {
+            let (done, passed) = oneshot::channel();
+            if task.send(Command::Barrier(done)).await.is_ok() {
+                // A task that ended has nothing left to do.
+                let _passed = passed.await;
+            }
+        }
+    }
+
+    async fn remove_where(&self, connection: ConnectionId, which: impl Fn(SubscriptionId, &Held) -> bool) {
+        let removed: Vec<(SubscriptionId, Held)> = {
+            let mut connections = self.connections();
+            let Some(connection) = connections.get_mut(&connection) else { return };
+            connection.held.extract_if(|id, held| which(*id, held)).collect()
+        };
+        for (subscription, held) in removed {
+            self.tell(&held.request.collection, Command::Remove { subscription }).await;
+        }
+    }
+
+    async fn tell(&self, collection: &str, command: Command) {
+        let task = self.collections().get(collection).cloned();
+        if let Some(task) = task {
+            // A task that ended took its groups with it.
+            let _told = task.send(command).await;
+        }
+    }
+
+    /// The task of a collection, started and subscribed to the bus when there is none.
+    async fn task(&self, collection: &Arc<str>) -> Result<mpsc::Sender<Command>, BusError> {
+        if let Some(task) = self.collections().get(collection).cloned() {
+            return Ok(task);
+        }
+        self.feed.subscribe(collection).await?;
+        let mut collections = self.collections();
+        let task = collections.entry(Arc::clone(collection)).or_insert_with(|| {
+            let (sender, receiver) = mpsc::channel(QUEUE);
+            let limits = Limits {
+                pending_bytes: self.options.pending_bytes,
+                view_keys: self.options.view_keys,
+                aggregate_interval: self.options.aggregate_interval,
+            };
+            let task = CollectionTask::new(self.reader.clone(), limits, Arc::clone(&self.metrics));
+            self.tasks.spawn("collection", task.run(receiver));
+            sender
+        });
+        Ok(task.clone())
+    }
+
+    fn collections(&self) -> MutexGuard<'_, HashMap<Arc<str>, mpsc::Sender<Command>>> {
+        self.collections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connections(&self) -> MutexGuard<'_, HashMap<ConnectionId, Connection>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,72 @@
+//! What a client asked to hear, planned under its permissions.
+//!
+//! It must never be planned without permissions: [`Planned`] is made by the planner only.
+
+use std::sync::Arc;
+
+use access::plan::{ReadPlan, Root};
+use access::query::Query;
+use access::schema::Collection;
+use access::statement::Statement;
+
+use crate::protocol::subscribe::EventKind;
+
+/// Names one subscription of one connection on this node; grows in order of arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriptionId(pub u64);
+
+/// A subscription as asked for; dynamic variables of the query are resolved once, when it was made.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The collection.
+    pub collection: Arc<str>,
+    /// Only this kind of event.
+    pub event: Option<EventKind>,
+    /// Only this item, by its key as text.
+    pub item: Option<Arc<str>>,
+    /// The query, resolved.
+    pub query: Query,
+    /// The client set a limit itself: it applies to the rows of each event.
+    pub explicit_limit: bool,
+    /// The uid as text; every frame carries it.
+    pub uid: Option<Arc<str>>,
+}
+
+/// A request under the permissions of now.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The collection's overview.
+    pub collection: Arc<Collection>,
+    /// The view: all rows of the query, permissions applied.
+    pub plan: Arc<ReadPlan>,
+    /// The statement that reads the view; its text and parameters identify the view.
+    pub statement: Arc<Statement>,
+}
+
+/// What makes two subscriptions see the same frames.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct GroupKey {
+    pub(super) statement: Arc<Statement>,
+    pub(super) event: Option<EventKind>,
+    pub(super) item: Option<Arc<str>>,
+    pub(super) explicit_limit: bool,
+}
+
+impl Request {
+    pub(super) fn group_key(&self, planned: &Planned) -> GroupKey {
+        GroupKey {
+            statement: Arc::clone(&planned.statement),
+            event: self.event,
+            item: self.item.clone(),
+            explicit_limit: self.explicit_limit,
+        }
+    }
+}
+
+impl Planned {
+    /// Whether the view is one of aggregates.
+    #[must_use]
+    pub fn is_aggregate(&self) -> bool {
+        matches!(self.plan.root, Root::Aggregate(_))
+    }
+}
