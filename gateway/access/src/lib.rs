@@ -19,6 +19,7 @@ pub mod query;
 pub mod refusal;
 pub mod row;
 pub mod schema;
+pub mod sql;
 pub mod statement;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -1,0 +1,182 @@
+//! Plans as SQL: one statement per read, however deep, with the answer's JSON made by Postgres in its final wire form.
+//!
+//! It must never put a value into the text, name anything that is not in the schema overview, or show more than the plan
+//! says. Every nested level is a correlated subquery that ends in an index probe; text is concatenated, since building the
+//! same objects with `row_to_json` costs a third more and truncates member names at 63 bytes.
+//!
+//! ```text
+//! level      rows and order of one level, and the object of each row      ─┐
+//! aggregate  groups and totals                                             ├─▶ text fragments; parameters gather in `writer`
+//! condition  filters: joins where a row stays one row, EXISTS elsewhere    │
+//! scope      which joined row a path stands for                            │
+//! compare    one test          output  the wire form of one value         ─┘
+//! ```
+
+use crate::plan::{Level, ReadPlan, Root, RuleSet};
+use crate::schema::Collection;
+use crate::sql::scope::{Joins, Row, Scope};
+use crate::sql::writer::{Writer, table};
+use crate::statement::Statement;
+
+mod aggregate;
+mod compare;
+mod condition;
+mod level;
+mod output;
+mod scope;
+mod writer;
+
+/// How the answer of a read comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One row; `data` is a JSON array.
+    List,
+    /// One row; `data` is the first item, or NULL where there is none.
+    Object,
+    /// One row per item, `key` its key as text. Order, limit and offset of the plan do not apply: the keys choose.
+    /// Columns beside `key` and `data` repeat on every row. Of an aggregate, `key` is NULL.
+    Keyed,
+}
+
+/// How a read is executed.
+#[derive(Debug, Clone)]
+pub struct ReadOptions {
+    /// How the answer comes back.
+    pub shape: Shape,
+    /// Adds the column `snapshot`: what the statement saw, as `pg_current_snapshot()` in text.
+    pub snapshot: bool,
+    /// Only rows with one of these keys; counts are not affected.
+    pub keys: Option<Vec<String>>,
+}
+
+/// The statement that executes `plan`. Columns, always in this order: `key text` ([`Shape::Keyed`] only), `data text`,
+/// `total_count int8` and `filter_count int8` where the plan asks for them, `snapshot text` where the options do.
+#[must_use]
+pub fn read(plan: &ReadPlan, options: &ReadOptions) -> Statement {
+    let mut writer = Writer::default();
+    let keys = options.keys.as_deref();
+    let rows = match (&plan.root, options.shape) {
+        (Root::Items(level), Shape::List) => Source::Value(writer.root_list(level, keys)),
+        (Root::Items(level), Shape::Object) => Source::Value(writer.root_object(level, keys)),
+        (Root::Items(level), Shape::Keyed) => writer.root_keyed(level, keys),
+        (Root::Aggregate(aggregate), Shape::List) => Source::Value(writer.groups(aggregate, keys)),
+        (Root::Aggregate(aggregate), Shape::Object) => Source::Value(writer.first_group(aggregate, keys)),
+        (Root::Aggregate(aggregate), Shape::Keyed) => {
+            let rows = writer.group_rows(aggregate, keys);
+            Source::Rows { key: "NULL::text".to_owned(), data: "q.data".to_owned(), from: format!(" FROM ({rows}) q") }
+        }
+    };
+    let (columns, from) = match rows {
+        Source::Value(data) => (format!("{data} AS data"), String::new()),
+        Source::Rows { key, data, from } => (format!("{key} AS key, {data} AS data"), from),
+    };
+    let mut text = format!("SELECT {columns}");
+    if let Some(access) = &plan.total_count {
+        let count = writer.count(&plan.root, access, false);
+        text.push_str(&format!(", {count} AS total_count"));
+    }
+    if let Some(access) = &plan.filter_count {
+        let count = writer.count(&plan.root, access, true);
+        text.push_str(&format!(", {count} AS filter_count"));
+    }
+    if options.snapshot {
+        text.push_str(", pg_current_snapshot()::text AS snapshot");
+    }
+    text.push_str(&from);
+    writer.finish(text)
+}
+
+/// The keys of the rows that the root level of `plan` selects, in its order and within its limit: one column `key text`.
+/// An aggregate selects none.
+#[must_use]
+pub fn keys(plan: &ReadPlan) -> Statement {
+    let mut writer = Writer::default();
+    let text = match &plan.root {
+        Root::Items(level) => {
+            let mut scope = writer.root_scope(level);
+            let rows = writer.rows(level, &mut scope, None);
+            let key = writer::column(&scope.root.alias, &level.collection.primary_key);
+            format!("SELECT {key}::text AS key{}{}{}", rows.from, rows.order, rows.page)
+        }
+        Root::Aggregate(_) => "SELECT NULL::text AS key WHERE false".to_owned(),
+    };
+    writer.finish(text)
+}
+
+/// Those of `keys` whose row exists and passes `access`, in key order: one column `key text`. `lock` takes them `FOR UPDATE`,
+/// in key order too, so that two writers cannot wait for each other.
+#[must_use]
+pub fn matching_keys(collection: &Collection, access: &RuleSet, keys: &[String], lock: bool) -> Statement {
+    let mut writer = Writer::default();
+    let row = Row { alias: writer.alias(), collection, access };
+    let key = writer::column(&row.alias, &collection.primary_key);
+    let chosen = writer.among(&row, keys);
+    let from = format!("{} {}", table(&collection.name), row.alias);
+    let lock = if lock { format!(" FOR UPDATE OF {}", row.alias) } else { String::new() };
+    // Joins would take part in the lock's recheck and could lose the row; subqueries do not.
+    let mut scope = Scope::new(row, Joins::None);
+    let rule = writer.permitted(&mut scope, access).map_or_else(String::new, |rule| format!(" AND {rule}"));
+    writer.finish(format!("SELECT {key}::text AS key FROM {from} WHERE {chosen}{rule} ORDER BY {key}{lock}"))
+}
+
+/// What the outermost select takes its data from.
+pub(crate) enum Source {
+    /// One expression.
+    Value(String),
+    /// Rows of a FROM clause.
+    Rows { key: String, data: String, from: String },
+}
+
+impl Writer {
+    fn root_scope<'p>(&mut self, level: &'p Level) -> Scope<'p> {
+        Scope::new(Row { alias: self.alias(), collection: &level.collection, access: &level.access }, Joins::ToOne)
+    }
+
+    fn root_list(&mut self, level: &Level, keys: Option<&[String]>) -> String {
+        let mut scope = self.root_scope(level);
+        let chosen = keys.map(|keys| self.among(&scope.root, keys));
+        self.list(level, &mut scope, chosen, None)
+    }
+
+    fn root_object(&mut self, level: &Level, keys: Option<&[String]>) -> String {
+        let mut scope = self.root_scope(level);
+        let chosen = keys.map(|keys| self.among(&scope.root, keys));
+        let mut rows = self.rows(level, &mut scope, chosen);
+        rows.page = " LIMIT 1".to_owned();
+        if level.offset > 0 {
+            let offset = self.number(level.offset);
+            rows.page.push_str(&format!(" OFFSET {offset}"));
+        }
+        let item = self.item(level, &scope);
+        format!("(SELECT {item}{}{}{})", rows.from, rows.order, rows.page)
+    }
+
+    fn root_keyed(&mut self, level: &Level, keys: Option<&[String]>) -> Source {
+        let mut scope = self.root_scope(level);
+        let chosen = keys.map(|keys| self.among(&scope.root, keys));
+        let rows = self.rows(level, &mut scope, chosen);
+        let key = writer::column(&scope.root.alias, &level.collection.primary_key);
+        Source::Rows { key: format!("{key}::text"), data: self.item(level, &scope), from: rows.from }
+    }
+
+    /// How many rows of the root's collection `access` lets through, of those that filter and search take (`narrowed`).
+    fn count(&mut self, root: &Root, access: &RuleSet, narrowed: bool) -> String {
+        let (collection, filter, search) = match root {
+            Root::Items(level) => (&level.collection, &level.filter, &level.search),
+            Root::Aggregate(aggregate) => (&aggregate.collection, &aggregate.filter, &aggregate.search),
+        };
+        let row = Row { alias: self.alias(), collection, access };
+        let alias = row.alias.clone();
+        let mut scope = Scope::new(row, Joins::ToOne);
+        let mut conditions: Vec<String> = self.permitted(&mut scope, access).into_iter().collect();
+        if narrowed {
+            conditions.extend(filter.iter().map(|filter| self.filter(&mut scope, filter)));
+            conditions.extend(search.iter().map(|search| self.search(&scope, search)));
+        }
+        let rule = writer::all_of(&conditions);
+        format!("(SELECT count(*) FROM {} {alias}{}{rule})", table(&collection.name), scope.from)
+    }
+}
+
+#[cfg(test)]
+mod tests;

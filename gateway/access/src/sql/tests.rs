@@ -1,0 +1,1 @@
+//! Statements as text: that values stay out of it.
