@@ -95,8 +95,9 @@ pub fn keys(plan: &ReadPlan) -> Statement {
         Root::Items(level) => {
             let mut scope = writer.root_scope(level);
             let rows = writer.rows(level, &mut scope, None);
+            let page = writer.page(level.limit, level.offset);
             let key = writer::column(&scope.root.alias, &level.collection.primary_key);
-            format!("SELECT {key}::text AS key{}{}{}", rows.from, rows.order, rows.page)
+            format!("SELECT {key}::text AS key{}{}{page}", rows.from, rows.order)
         }
         Root::Aggregate(_) => "SELECT NULL::text AS key WHERE false".to_owned(),
     };
@@ -141,22 +142,18 @@ impl Writer {
     fn root_object(&mut self, level: &Level, keys: Option<&[String]>) -> String {
         let mut scope = self.root_scope(level);
         let chosen = keys.map(|keys| self.among(&scope.root, keys));
-        let mut rows = self.rows(level, &mut scope, chosen);
-        rows.page = " LIMIT 1".to_owned();
-        if level.offset > 0 {
-            let offset = self.number(level.offset);
-            rows.page.push_str(&format!(" OFFSET {offset}"));
-        }
+        let rows = self.rows(level, &mut scope, chosen);
+        let page = self.page(Some(1), level.offset);
         let item = self.item(level, &scope);
-        format!("(SELECT {item}{}{}{})", rows.from, rows.order, rows.page)
+        format!("(SELECT {item}{}{}{page})", rows.from, rows.order)
     }
 
     fn root_keyed(&mut self, level: &Level, keys: Option<&[String]>) -> Source {
         let mut scope = self.root_scope(level);
         let chosen = keys.map(|keys| self.among(&scope.root, keys));
-        let rows = self.rows(level, &mut scope, chosen);
+        let from = self.chosen_rows(level, &mut scope, chosen);
         let key = writer::column(&scope.root.alias, &level.collection.primary_key);
-        Source::Rows { key: format!("{key}::text"), data: self.item(level, &scope), from: rows.from }
+        Source::Rows { key: format!("{key}::text"), data: self.item(level, &scope), from }
     }
 
     /// How many rows of the root's collection `access` lets through, of those that filter and search take (`narrowed`).

@@ -128,13 +128,7 @@ fn numeric(test: &Test) -> bool {
         Test::Eq(right) | Test::Neq(right) | Test::Lt(right) | Test::Lte(right) | Test::Gt(right) | Test::Gte(right) => number(right),
         Test::In(list) | Test::Nin(list) => !list.is_empty() && list.iter().all(number),
         Test::Between(low, high) | Test::NotBetween(low, high) => number(low) && number(high),
-        Test::Null
-        | Test::NotNull
-        | Test::Empty
-        | Test::NotEmpty
-        | Test::Like(_)
-        | Test::Json(_)
-        | Test::Geometry { .. } => false,
+        Test::Null | Test::NotNull | Test::Empty | Test::NotEmpty | Test::Like(_) | Test::Json(_) | Test::Geometry { .. } => false,
     }
 }
 

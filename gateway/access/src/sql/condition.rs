@@ -5,7 +5,7 @@
 //! stands for one row of nulls (a left join); an OR of such filters is an OR of EXISTS, and members of an AND that share no
 //! to-many path are independent, which keeps each part as small, and as open to indexes, as it can be.
 
-use crate::plan::{Comparison, Direction, Filter, Function, Hop, JsonTest, Operand, RuleSet, Rows, Search, Shown, Test};
+use crate::plan::{Comparison, Direction, Filter, Function, Hop, JsonTest, Operand, Rows, RuleSet, Search, Shown, Test};
 use crate::sql::compare::Side;
 use crate::sql::scope::{Joins, Row, Scope};
 use crate::sql::writer::{Writer, column, table};
@@ -88,8 +88,7 @@ impl Writer {
 
     /// One of `rules` of `access` holds.
     pub(super) fn any_rule<'p>(&mut self, scope: &mut Scope<'p>, access: &'p RuleSet, rules: &[usize]) -> String {
-        let rules: Vec<String> =
-            rules.iter().filter_map(|&rule| access.rules.get(rule)).map(|rule| self.filter(scope, rule)).collect();
+        let rules: Vec<String> = rules.iter().filter_map(|&rule| access.rules.get(rule)).map(|rule| self.filter(scope, rule)).collect();
         either(&rules)
     }
 
@@ -218,7 +217,11 @@ impl<'p> Component<'p> {
         if self.members.len() < 2 {
             return None;
         }
-        self.paths.iter().enumerate().find(|(index, path)| self.paths.iter().skip(index + 1).any(|other| other == *path)).map(|found| *found.1)
+        self.paths
+            .iter()
+            .enumerate()
+            .find(|(index, path)| self.paths.iter().skip(index + 1).any(|other| other == *path))
+            .map(|found| *found.1)
     }
 }
 

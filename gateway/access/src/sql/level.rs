@@ -17,26 +17,30 @@ pub(super) struct LevelRows {
     pub(super) from: String,
     /// ORDER BY.
     pub(super) order: String,
-    /// LIMIT and OFFSET.
-    pub(super) page: String,
 }
 
 impl Writer {
     /// The rows of `level`, narrowed by `condition` (the link to the parent, or chosen keys).
     pub(super) fn rows<'p>(&mut self, level: &'p Level, scope: &mut Scope<'p>, condition: Option<String>) -> LevelRows {
-        let mut conditions: Vec<String> = condition.into_iter().collect();
-        conditions.extend(self.permitted(scope, &level.access));
-        if let Some(filter) = &level.filter {
-            conditions.push(self.filter(scope, filter));
-        }
-        if let Some(search) = &level.search {
-            conditions.push(self.search(scope, search));
-        }
+        let conditions = self.conditions(level, scope, condition);
         let order: Vec<String> = level.sort.iter().map(|sort| self.sort(scope, sort)).collect();
         let order = if order.is_empty() { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
-        let page = self.page(level.limit, level.offset);
         let base = format!("{} {}", table(&level.collection.name), scope.root.alias);
-        LevelRows { from: format!(" FROM {base}{}{}", scope.from, all_of(&conditions)), order, page }
+        LevelRows { from: format!(" FROM {base}{}{}", scope.from, all_of(&conditions)), order }
+    }
+
+    /// FROM and WHERE of `level` without its order.
+    pub(super) fn chosen_rows<'p>(&mut self, level: &'p Level, scope: &mut Scope<'p>, condition: Option<String>) -> String {
+        let conditions = self.conditions(level, scope, condition);
+        format!(" FROM {} {}{}{}", table(&level.collection.name), scope.root.alias, scope.from, all_of(&conditions))
+    }
+
+    fn conditions<'p>(&mut self, level: &'p Level, scope: &mut Scope<'p>, condition: Option<String>) -> Vec<String> {
+        let mut conditions: Vec<String> = condition.into_iter().collect();
+        conditions.extend(self.permitted(scope, &level.access));
+        conditions.extend(level.filter.iter().map(|filter| self.filter(scope, filter)));
+        conditions.extend(level.search.iter().map(|search| self.search(scope, search)));
+        conditions
     }
 
     /// LIMIT and OFFSET.
@@ -57,18 +61,19 @@ impl Writer {
         resort: Option<&'p Resort>,
     ) -> String {
         let rows = self.rows(level, scope, condition);
+        let page = self.page(level.limit, level.offset);
         let item = self.item(level, scope);
         let array = match resort.and_then(|resort| second_sort(level, resort)) {
-            None => format!("SELECT {item}{}{}{}", rows.from, rows.order, rows.page),
+            None => format!("SELECT {item}{}{}{page}", rows.from, rows.order),
             Some(again) => {
                 let key = self.masked(&scope.root, column(&scope.root.alias, &again.resort.field.name), again.shown);
                 let collation = if again.resort.field.collated { " COLLATE \"C\"" } else { "" };
                 let direction = if again.resort.descending { " DESC" } else { "" };
                 let place = format!("row_number() OVER ({})", rows.order.trim_start());
                 format!(
-                    "SELECT q.data FROM (SELECT {item} AS data, {key} AS key, {place} AS place{}{}{}) q \
+                    "SELECT q.data FROM (SELECT {item} AS data, {key} AS key, {place} AS place{}{}{page}) q \
                      ORDER BY q.key{collation}{direction} NULLS LAST, q.place",
-                    rows.from, rows.order, rows.page
+                    rows.from, rows.order
                 )
             }
         };
@@ -144,9 +149,9 @@ impl Writer {
         let target = Row { alias: self.alias(), collection: &level.collection, access: &level.access };
         let link = self.link(relation, direction, row, &target);
         let mut target = Scope::new(target, Joins::ToOne);
-        let rows = self.rows(level, &mut target, Some(link));
+        let from = self.chosen_rows(level, &mut target, Some(link));
         let item = self.item(level, &target);
-        format!("(SELECT {item}{})", rows.from)
+        format!("(SELECT {item}{from})")
     }
 
     fn any_of<'p>(&mut self, row: &Row<'p>, relation: &Relation, levels: &'p [Level], bare: &'p [std::sync::Arc<Collection>]) -> String {

@@ -158,7 +158,8 @@ fn plain(field: &Field, value: &str) -> String {
         (FieldType::Date, "timestamptz" | "timestamp" | "date") => stamp("YYYY-MM-DD"),
         (_, "bool") => format!("{value}::text"),
         (_, "int2" | "int4" | "int8" | "text" | "varchar") if field.has(Special::CastBoolean) => {
-            let other = if matches!(&*field.database_type, "int2" | "int4") { format!("{value}::text") } else { format!("to_json({value})::text") };
+            let other =
+                if matches!(&*field.database_type, "int2" | "int4") { format!("{value}::text") } else { format!("to_json({value})::text") };
             format!("CASE {value}::text WHEN '1' THEN 'true' WHEN '0' THEN 'false' ELSE {other} END")
         }
         (_, "int2" | "int4") => format!("{value}::text"),
