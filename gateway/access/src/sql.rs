@@ -72,11 +72,11 @@ pub fn read(plan: &ReadPlan, options: &ReadOptions) -> Statement {
     };
     let mut text = format!("SELECT {columns}");
     if let Some(access) = &plan.total_count {
-        let count = writer.count(&plan.root, access, false);
+        let count = writer.count(plan, access, false);
         text.push_str(&format!(", {count} AS total_count"));
     }
     if let Some(access) = &plan.filter_count {
-        let count = writer.count(&plan.root, access, true);
+        let count = writer.count(plan, access, true);
         text.push_str(&format!(", {count} AS filter_count"));
     }
     if options.snapshot {
@@ -157,17 +157,17 @@ impl Writer {
     }
 
     /// How many rows of the root's collection `access` lets through, of those that filter and search take (`narrowed`).
-    fn count(&mut self, root: &Root, access: &RuleSet, narrowed: bool) -> String {
-        let (collection, filter, search) = match root {
-            Root::Items(level) => (&level.collection, &level.filter, &level.search),
-            Root::Aggregate(aggregate) => (&aggregate.collection, &aggregate.filter, &aggregate.search),
+    fn count(&mut self, plan: &ReadPlan, access: &RuleSet, narrowed: bool) -> String {
+        let (collection, search) = match &plan.root {
+            Root::Items(level) => (&level.collection, &level.search),
+            Root::Aggregate(aggregate) => (&aggregate.collection, &aggregate.search),
         };
         let row = Row { alias: self.alias(), collection, access };
         let alias = row.alias.clone();
         let mut scope = Scope::new(row, Joins::ToOne);
         let mut conditions: Vec<String> = self.permitted(&mut scope, access).into_iter().collect();
         if narrowed {
-            conditions.extend(filter.iter().map(|filter| self.filter(&mut scope, filter)));
+            conditions.extend(plan.count_filter.iter().map(|filter| self.filter(&mut scope, filter)));
             conditions.extend(search.iter().map(|search| self.search(&scope, search)));
         }
         let rule = writer::all_of(&conditions);

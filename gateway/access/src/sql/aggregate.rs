@@ -63,7 +63,7 @@ impl Writer {
         };
         let primary_key = &row.collection.primary_key;
         let counts_rows = match &function.over {
-            AggregateOver::Rows => true,
+            AggregateOver::Rows | AggregateOver::Discarded => true,
             AggregateOver::Column { field, .. } => field.name == *primary_key,
         };
         if function.kind == AggregateKind::Count && counts_rows {
@@ -71,7 +71,7 @@ impl Writer {
             return if multiplied { format!("count(DISTINCT {key})") } else { "count(*)".to_owned() };
         }
         match &function.over {
-            AggregateOver::Rows => format!("{name}(*)"),
+            AggregateOver::Rows | AggregateOver::Discarded => format!("{name}(*)"),
             AggregateOver::Column { field, shown } => {
                 let value = self.masked(row, column(&row.alias, &field.name), shown);
                 let distinct = if distinct { "DISTINCT " } else { "" };
@@ -90,7 +90,10 @@ impl Writer {
             lead = ',';
         }
         for kind in kinds(aggregate) {
-            let of_kind = || aggregate.functions.iter().enumerate().filter(|(_, function)| function.kind == kind);
+            let of_kind = || {
+                let shown = aggregate.functions.iter().enumerate().filter(|(_, function)| function.over != AggregateOver::Discarded);
+                shown.filter(move |(_, function)| function.kind == kind)
+            };
             let over_columns = of_kind().any(|(_, function)| matches!(function.over, AggregateOver::Column { .. }));
             parts.push(self.text(&member(lead, kind.name())));
             lead = ',';
@@ -99,6 +102,7 @@ impl Writer {
                 let value = format!("coalesce({}, 'null')", function_output(function, &format!("q.a{index}")));
                 match &function.over {
                     // Beside columns the bare form has no place: the member is one or the other.
+                    AggregateOver::Discarded => {}
                     AggregateOver::Rows if over_columns => {}
                     AggregateOver::Rows => parts.push(value),
                     AggregateOver::Column { field, .. } => {
@@ -121,7 +125,7 @@ impl Writer {
 fn kinds(aggregate: &Aggregate) -> Vec<AggregateKind> {
     let mut kinds: Vec<AggregateKind> = Vec::new();
     for function in &aggregate.functions {
-        if !kinds.contains(&function.kind) {
+        if function.over != AggregateOver::Discarded && !kinds.contains(&function.kind) {
             kinds.push(function.kind);
         }
     }
@@ -155,7 +159,7 @@ fn group_output(key: &GroupKey, value: &str) -> String {
 
 fn function_output(function: &AggregateFunction, value: &str) -> String {
     let field = match &function.over {
-        AggregateOver::Rows => None,
+        AggregateOver::Rows | AggregateOver::Discarded => None,
         AggregateOver::Column { field, .. } => Some(&**field),
     };
     match (function.kind, field) {

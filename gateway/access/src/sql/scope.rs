@@ -2,7 +2,7 @@
 //!
 //! It must never join a row that the hop's own rules hide.
 
-use crate::plan::{Direction, Hop, RuleSet};
+use crate::plan::{Direction, Hop, RuleSet, Shown};
 use crate::schema::{Collection, Relation};
 use crate::sql::writer::{Writer, column, comparable, table};
 
@@ -101,6 +101,10 @@ impl Writer {
     pub(super) fn hop<'p>(&mut self, base: &Row<'_>, hop: &'p Hop) -> (Row<'p>, String) {
         let row = Row { alias: self.alias(), collection: &hop.target, access: &hop.access };
         let mut condition = self.link(&hop.relation, hop.direction, base, &row);
+        if let Shown::When(rules) = &hop.shown {
+            let rule = self.any_rule(&mut Scope::new(base.clone(), Joins::None), base.access, rules);
+            condition.push_str(&format!(" AND {rule}"));
+        }
         let mut closed = Scope::new(row.clone(), Joins::None);
         if let Some(rule) = self.permitted(&mut closed, &hop.access) {
             condition.push_str(&format!(" AND {rule}"));

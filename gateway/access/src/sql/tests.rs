@@ -19,7 +19,7 @@ fn plan(values: &[&str], limit: u64) -> ReadPlan {
         limit: Some(limit),
         offset: 0,
     };
-    ReadPlan { root: Root::Items(level), total_count: None, filter_count: None }
+    ReadPlan { root: Root::Items(level), total_count: None, filter_count: None, count_filter: None }
 }
 
 #[test]

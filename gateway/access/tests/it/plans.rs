@@ -67,7 +67,7 @@ impl Plans {
             RelationKind::OneToMany(relation) => (relation, Direction::ToMany),
             RelationKind::ManyToAny(relation) => (relation, Direction::ToAny),
         };
-        Hop { relation, direction, target: self.collection(target), access: RuleSet::everything() }
+        Hop { relation, direction, target: self.collection(target), access: RuleSet::everything(), shown: Shown::Always }
     }
 
     pub(crate) fn compare(&self, path: Vec<Hop>, collection: &str, name: &str, test: Test) -> Filter {
@@ -94,7 +94,7 @@ pub(crate) fn shown(key: &str, value: Selected) -> Selection {
 }
 
 pub(crate) fn plan(level: Level) -> ReadPlan {
-    ReadPlan { root: Root::Items(level), total_count: None, filter_count: None }
+    ReadPlan { root: Root::Items(level), total_count: None, filter_count: None, count_filter: None }
 }
 
 pub(crate) fn options(shape: Shape) -> ReadOptions {

@@ -39,7 +39,7 @@ fn by(plans: &Plans, name: &str) -> GroupKey {
 }
 
 async fn check(db: &Newsroom, aggregate: Aggregate, expect: &str) {
-    let plan = ReadPlan { root: Root::Aggregate(aggregate), total_count: None, filter_count: None };
+    let plan = ReadPlan { root: Root::Aggregate(aggregate), total_count: None, filter_count: None, count_filter: None };
     assert_eq!(db.data(&read(&plan, &options(Shape::List))).await.unwrap(), expect);
 }
 
@@ -87,7 +87,9 @@ async fn totals_have_their_json_types() {
     check(&db, none, r#"[{"sum":{"views":null}}]"#).await;
     let mut empty = aggregate(&plans, Vec::new(), Vec::new());
     empty.limit = Some(2);
-    check(&db, empty, "[{},{}]").await;
+    check(&db, empty.clone(), "[{},{}]").await;
+    empty.functions = vec![AggregateFunction { kind: K::Count, over: AggregateOver::Discarded }];
+    check(&db, empty, "[{}]").await;
 }
 
 #[tokio::test]

@@ -261,6 +261,34 @@ async fn some_and_none() {
 }
 
 #[tokio::test]
+async fn hidden_relations_do_not_join() {
+    let (db, plans) = (Newsroom::start().await, Plans::new());
+    let draft = plans.own("articles", "status", Test::Eq(text("draft")));
+    let mut level = plans.level("articles", &[]);
+    level.access = Arc::new(RuleSet { rules: vec![draft], rows: access::plan::Rows::All });
+    let author = Hop { shown: Shown::When(vec![0]), ..plans.hop("articles", "author", "authors") };
+    let comments = Hop { shown: Shown::When(vec![0]), ..plans.hop("articles", "comments", "comments") };
+    for (filter, expect) in [
+        (plans.compare(vec![author.clone()], "authors", "name", Test::NotNull), "[3,5]"),
+        (plans.compare(vec![author], "authors", "name", Test::Null), "[1,2,4,6,7,8]"),
+        (plans.compare(vec![comments.clone()], "comments", "approved", Test::NotNull), "[3]"),
+        (plans.compare(vec![comments.clone()], "comments", "id", Test::Null), "[1,2,4,5,6,7,8]"),
+        (
+            Filter::Related {
+                path: Vec::new(),
+                hop: comments,
+                negated: true,
+                filter: Box::new(plans.own("comments", "id", Test::NotNull)),
+            },
+            "[1,2,4,5,6,7,8]",
+        ),
+    ] {
+        level.filter = Some(filter);
+        assert_eq!(db.data(&read(&plan(level.clone()), &options(Shape::List))).await.unwrap(), expect, "{:?}", level.filter);
+    }
+}
+
+#[tokio::test]
 async fn hidden_values_are_null() {
     let (db, plans) = (Newsroom::start().await, Plans::new());
     let draft = plans.own("articles", "status", Test::Eq(text("draft")));
