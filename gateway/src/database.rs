@@ -15,7 +15,7 @@ mod execute;
 mod pool;
 pub mod sqlstate;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use codec::RawText;
 pub use error::{DatabaseError, SqlError};

@@ -8,3 +8,4 @@
 //! A node must never hold state that a reconnect cannot rebuild.
 
 pub mod database;
+pub mod directory;
