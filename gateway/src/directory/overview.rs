@@ -35,7 +35,7 @@ pub(super) fn build(tables: &[Table], foreign_keys: &[ForeignKey], metadata: &Me
         };
         let primary_key = Arc::clone(primary_key);
         let rows = (rows.get(&*table.name).copied(), fields.get(&*table.name).map_or(&[][..], Vec::as_slice));
-        let collection = collection(&table, primary_key, rows.0, rows.1);
+        let collection = collection(table, primary_key, rows.0, rows.1);
         collections.insert(Arc::clone(&collection.name), collection);
     }
     let relations = relations(&collections, foreign_keys, &metadata.relations);
