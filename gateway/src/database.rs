@@ -20,5 +20,4 @@ pub(crate) mod testing;
 pub use codec::RawText;
 pub use error::{DatabaseError, SqlError};
 pub use execute::{Cause, Database, PoolState, Transaction};
-pub use pool::DatabaseOptions;
 pub use tokio_postgres::Row;

@@ -7,5 +7,6 @@
 //!
 //! A node must never hold state that a reconnect cannot rebuild.
 
+pub mod config;
 pub mod database;
 pub mod directory;

@@ -14,8 +14,9 @@ use tokio::time::timeout;
 use tokio_postgres::Row;
 
 use super::codec::TextParameter;
-use super::pool::{self, Connection, DatabaseOptions, Pool, PooledConnection};
+use super::pool::{self, Connection, Pool, PooledConnection};
 use super::{DatabaseError, SqlError};
+use crate::config::DatabaseConfig;
 
 /// The server cancels a statement at its own timeout; what lasts longer than this on top is a dead connection.
 const GRACE: Duration = Duration::from_secs(5);
@@ -85,14 +86,14 @@ impl Cause {
 }
 
 impl Database {
-    /// A pool for `options`. Nothing connects before the first statement.
+    /// A pool for `config`. Nothing connects before the first statement.
     ///
     /// # Errors
     /// When the pool cannot be built.
-    pub fn new(options: &DatabaseOptions) -> Result<Self, DatabaseError> {
+    pub fn new(config: &DatabaseConfig) -> Result<Self, DatabaseError> {
         let generation = Arc::new(AtomicU64::new(0));
-        let pool = pool::build(options, Arc::clone(&generation))?;
-        let patience = options.statement_timeout.saturating_add(GRACE);
+        let pool = pool::build(config, Arc::clone(&generation))?;
+        let patience = config.statement_timeout.saturating_add(GRACE);
         Ok(Self { pool, cause: Cause::Request, shared: Arc::new(Shared { generation, counts: Default::default(), patience }) })
     }
 

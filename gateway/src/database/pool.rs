@@ -15,6 +15,7 @@ use lru::LruCache;
 use tokio_postgres::{NoTls, Statement};
 
 use super::DatabaseError;
+use crate::config::DatabaseConfig;
 
 /// Statements that one connection keeps prepared.
 const PREPARED_PER_CONNECTION: NonZeroUsize = NonZeroUsize::new(256).unwrap();
@@ -25,17 +26,6 @@ const KEEPALIVE_RETRIES: u32 = 3;
 
 pub(super) type Pool = managed::Pool<ConnectionManager>;
 pub(super) type PooledConnection = managed::Object<ConnectionManager>;
-
-/// Where the database is and what may be asked of it.
-#[derive(Debug, Clone)]
-pub struct DatabaseOptions {
-    /// Where and who.
-    pub connection: tokio_postgres::Config,
-    /// Connections at most.
-    pub pool_max: usize,
-    /// The longest a statement may run, and the longest one waits for a free connection.
-    pub statement_timeout: Duration,
-}
 
 /// Opens connections and checks them on reuse.
 pub(super) struct ConnectionManager {
@@ -54,17 +44,17 @@ pub(super) struct Connection {
 }
 
 impl ConnectionManager {
-    pub(super) fn new(options: &DatabaseOptions, generation: Arc<AtomicU64>) -> Self {
-        let mut config = options.connection.clone();
-        config.keepalives(true).keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL);
-        config.keepalives_retries(KEEPALIVE_RETRIES).tcp_user_timeout(KEEPALIVE_IDLE);
-        if config.get_application_name().is_none() {
-            config.application_name("tidegate-gateway");
+    pub(super) fn new(config: &DatabaseConfig, generation: Arc<AtomicU64>) -> Self {
+        let mut connection = config.connection.clone();
+        connection.keepalives(true).keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL);
+        connection.keepalives_retries(KEEPALIVE_RETRIES).tcp_user_timeout(KEEPALIVE_IDLE);
+        if connection.get_application_name().is_none() {
+            connection.application_name("tidegate-gateway");
         }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(options.statement_timeout);
+        if connection.get_connect_timeout().is_none() {
+            connection.connect_timeout(config.statement_timeout);
         }
-        let statement = options.statement_timeout.as_millis();
+        let statement = config.statement_timeout.as_millis();
         // Sent as statements and not as start-up options, which poolers refuse. The formats are pinned because roles and
         // databases may carry their own.
         let setup = format!(
@@ -73,7 +63,7 @@ impl ConnectionManager {
             statement.saturating_mul(4)
         );
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        Self { inner: deadpool_postgres::Manager::from_config(config, NoTls, recycling), setup, generation }
+        Self { inner: deadpool_postgres::Manager::from_config(connection, NoTls, recycling), setup, generation }
     }
 }
 
@@ -131,11 +121,11 @@ impl Connection {
     }
 }
 
-/// A pool for `options`; connects only when it is used.
-pub(super) fn build(options: &DatabaseOptions, generation: Arc<AtomicU64>) -> Result<Pool, DatabaseError> {
-    let bound = Some(options.statement_timeout);
-    Pool::builder(ConnectionManager::new(options, generation))
-        .max_size(options.pool_max.max(1))
+/// A pool for `config`; connects only when it is used.
+pub(super) fn build(config: &DatabaseConfig, generation: Arc<AtomicU64>) -> Result<Pool, DatabaseError> {
+    let bound = Some(config.statement_timeout);
+    Pool::builder(ConnectionManager::new(config, generation))
+        .max_size(config.pool_max.max(1))
         // The connection used last has the most statements prepared.
         .queue_mode(QueueMode::Lifo)
         .timeouts(Timeouts { wait: bound, create: bound, recycle: bound })

@@ -8,7 +8,8 @@ use std::time::Duration;
 use service_runtime::private_postgres::{PrivatePostgres, PrivatePostgresOptions};
 use tokio::sync::OnceCell;
 
-use super::{Database, DatabaseOptions};
+use super::Database;
+use crate::config::DatabaseConfig;
 
 /// The fixture of version 12: plain permissions.
 pub(crate) const NEWSROOM: &str = include_str!("../../tests/conformance/newsroom.sql");
@@ -20,11 +21,11 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 /// A new database with `script` run in it (a dump or nothing), and its handle.
 pub(crate) async fn database(script: &str) -> Database {
-    Database::new(&options(script).await).unwrap()
+    Database::new(&config(script).await).unwrap()
 }
 
-/// The options for a new database with `script` run in it.
-pub(crate) async fn options(script: &str) -> DatabaseOptions {
+/// The configuration for a new database with `script` run in it.
+pub(crate) async fn config(script: &str) -> DatabaseConfig {
     let settings = [("fsync", "off"), ("full_page_writes", "off"), ("max_connections", "200")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let server = SERVER
@@ -36,7 +37,7 @@ pub(crate) async fn options(script: &str) -> DatabaseOptions {
     if !script.is_empty() {
         run_script(&connection, script).await;
     }
-    DatabaseOptions { connection, pool_max: 4, statement_timeout: Duration::from_secs(20) }
+    DatabaseConfig { connection, pool_max: 4, statement_timeout: Duration::from_secs(20), exclude_tables: Vec::new() }
 }
 
 /// Runs a dump as `pg_dump` writes it, `COPY … FROM stdin` blocks included.
