@@ -8,5 +8,10 @@
 //! A node must never hold state that a reconnect cannot rebuild.
 
 pub mod config;
+pub mod connection;
 pub mod database;
 pub mod directory;
+pub mod error;
+pub mod limits;
+pub mod metrics;
+pub mod protocol;

@@ -1,0 +1,180 @@
+//! Why a connection ends: log field, metric label and close code at once. `docs/close-codes.md` is the table for clients.
+//!
+//! It must never give one code two meanings: the ranges say what a client should do.
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CloseReason {
+    /// Authentication failed; an error frame went before.
+    AuthenticationFailed,
+    /// No authentication in time, at the start or after the token expired; an error frame went before.
+    AuthenticationTimedOut,
+    /// The user, token or session behind the connection has ended; an error frame went before.
+    AccessEnded,
+    /// The client was silent for one period after a ping.
+    HeartbeatMissed,
+    /// The client closed; its code is echoed.
+    ClientClosed(Option<u16>),
+    /// The connection broke without a close; nobody reads the close frame.
+    PeerGone,
+    /// The client broke RFC 6455.
+    ProtocolError,
+    /// A text message or close reason is no UTF-8.
+    InvalidText,
+    /// A message is over its bound.
+    MessageTooBig,
+    /// A fault of this program.
+    InternalError,
+    /// This node ends; others go on.
+    Drain,
+    /// The connection may have missed something that cannot be repaired in place.
+    Resynchronise,
+    /// The client reads too slowly; what waits for it is over its bound.
+    SlowConsumer,
+}
+
+/// What a client should do after a close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Advice {
+    /// Connect again, after a short random delay.
+    Reconnect,
+    /// Get a new token, then connect.
+    Authenticate,
+    /// The client is at fault: the same would happen again.
+    Correct,
+    /// Nothing: the client wanted it.
+    Nothing,
+}
+
+impl CloseReason {
+    /// Every reason, once.
+    pub const ALL: [Self; 13] = [
+        Self::AuthenticationFailed,
+        Self::AuthenticationTimedOut,
+        Self::AccessEnded,
+        Self::HeartbeatMissed,
+        Self::ClientClosed(None),
+        Self::PeerGone,
+        Self::ProtocolError,
+        Self::InvalidText,
+        Self::MessageTooBig,
+        Self::InternalError,
+        Self::Drain,
+        Self::Resynchronise,
+        Self::SlowConsumer,
+    ];
+
+    /// The WebSocket close code; `None` sends an empty close frame, which clients report as 1005.
+    #[must_use]
+    pub const fn code(self) -> Option<u16> {
+        match self {
+            Self::AuthenticationFailed | Self::AuthenticationTimedOut | Self::AccessEnded | Self::HeartbeatMissed | Self::PeerGone => None,
+            Self::ClientClosed(code) => code,
+            Self::ProtocolError => Some(1002),
+            Self::InvalidText => Some(1007),
+            Self::MessageTooBig => Some(1009),
+            Self::InternalError => Some(1011),
+            Self::Drain => Some(1012),
+            Self::Resynchronise => Some(4001),
+            Self::SlowConsumer => Some(4008),
+        }
+    }
+
+    /// The text of the close frame; sent only with a code.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::AuthenticationFailed
+            | Self::AuthenticationTimedOut
+            | Self::AccessEnded
+            | Self::HeartbeatMissed
+            | Self::ClientClosed(_)
+            | Self::PeerGone => "",
+            Self::ProtocolError => "Protocol error",
+            Self::InvalidText => "Invalid UTF-8",
+            Self::MessageTooBig => "Message too big",
+            Self::InternalError => "Internal error",
+            Self::Drain => "Service restart",
+            Self::Resynchronise => "Resynchronise",
+            Self::SlowConsumer => "Slow consumer",
+        }
+    }
+
+    /// The name in logs and metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::AuthenticationFailed => "authentication_failed",
+            Self::AuthenticationTimedOut => "authentication_timed_out",
+            Self::AccessEnded => "access_ended",
+            Self::HeartbeatMissed => "heartbeat_missed",
+            Self::ClientClosed(_) => "client_closed",
+            Self::PeerGone => "peer_gone",
+            Self::ProtocolError => "protocol_error",
+            Self::InvalidText => "invalid_text",
+            Self::MessageTooBig => "message_too_big",
+            Self::InternalError => "internal_error",
+            Self::Drain => "drain",
+            Self::Resynchronise => "resynchronise",
+            Self::SlowConsumer => "slow_consumer",
+        }
+    }
+
+    /// What the client should do.
+    #[must_use]
+    pub const fn advice(self) -> Advice {
+        match self {
+            Self::AuthenticationFailed | Self::AuthenticationTimedOut | Self::AccessEnded => Advice::Authenticate,
+            Self::HeartbeatMissed
+            | Self::PeerGone
+            | Self::InternalError
+            | Self::Drain
+            | Self::Resynchronise
+            | Self::SlowConsumer => Advice::Reconnect,
+            Self::ProtocolError | Self::InvalidText | Self::MessageTooBig => Advice::Correct,
+            Self::ClientClosed(_) => Advice::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// The table that clients read.
+    const DOCUMENT: &str = include_str!("../../../docs/close-codes.md");
+
+    #[test]
+    fn the_document_lists_every_reason() {
+        for reason in CloseReason::ALL {
+            let code = if reason == CloseReason::ClientClosed(None) {
+                "the client's own".to_owned()
+            } else if reason == CloseReason::PeerGone {
+                "none".to_owned()
+            } else {
+                reason.code().map_or("1005".to_owned(), |code| code.to_string())
+            };
+            let advice = match reason.advice() {
+                Advice::Reconnect => "reconnect",
+                Advice::Authenticate => "authenticate, then reconnect",
+                Advice::Correct => "do not repeat",
+                Advice::Nothing => "nothing",
+            };
+            let row = format!("| {code} | `{}` | {} | {advice} |", reason.label(), reason.text());
+            assert!(DOCUMENT.contains(&row), "docs/close-codes.md lacks\n{row}");
+        }
+    }
+
+    #[test]
+    fn codes_and_labels_are_distinct() {
+        let codes: Vec<u16> = CloseReason::ALL.iter().filter_map(|reason| reason.code()).collect();
+        assert_eq!(codes.iter().collect::<HashSet<_>>().len(), codes.len());
+        assert_eq!(CloseReason::ALL.iter().map(|reason| reason.label()).collect::<HashSet<_>>().len(), CloseReason::ALL.len());
+        for reason in CloseReason::ALL {
+            let private = reason.code().filter(|code| *code >= 4000);
+            assert!(private.is_none_or(|code| code < 4100 && reason.advice() == Advice::Reconnect), "4000-4099 means reconnect");
+        }
+    }
+}
