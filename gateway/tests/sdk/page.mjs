@@ -1,7 +1,7 @@
 // The demo page of `gateway dev`, and the guides' own pages opened from disk, in a headless Chromium.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -42,6 +42,50 @@ async function connected(cleanup, options) {
 }
 
 const row = (page, text) => page.locator('#rows li', { hasText: text });
+
+const folder = mkdtempSync(join(tmpdir(), 'tidegate-pages-'));
+
+function fromDisk(name, html) {
+	const file = join(folder, name);
+	writeFileSync(file, html);
+	return `file://${file}`;
+}
+
+const texts = new WeakMap();
+
+/** What was logged, with objects printed. */
+async function gather(message) {
+	if (!texts.has(message)) {
+		const values = await Promise.all(message.args().map((arg) => arg.jsonValue().catch(() => '')));
+		texts.set(message, JSON.stringify(values));
+	}
+	return texts.get(message);
+}
+
+async function logged(logs, text) {
+	for (const message of logs) if ((await gather(message)).includes(text)) return true;
+	return false;
+}
+
+async function until(condition, what) {
+	const poll = async () => {
+		while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+	};
+	await within(poll(), 8000, what);
+}
+
+/** Opens a page whose import of the SDK from the CDN is answered with the installed package. */
+async function sdkPage(cleanup, version, html) {
+	const opened = await newPage(cleanup);
+	const dist = dirname(createRequire(import.meta.url).resolve(version));
+	await opened.page.route('https://www.unpkg.com/@directus/sdk/**', (route) => {
+		const path = new URL(route.request().url()).pathname.replace('/@directus/sdk/dist/', '');
+		const body = readFileSync(join(dist, path));
+		return route.fulfill({ body, contentType: 'text/javascript', headers: { 'access-control-allow-origin': '*' } });
+	});
+	await opened.page.goto(fromDisk(`${version}-${Date.now()}.html`, html));
+	return opened;
+}
 
 // ---------------------------------------------------------------- the demo page
 
@@ -130,50 +174,6 @@ await check('demo: its SDK example runs as it stands', async (cleanup) => {
 
 // ---------------------------------------------------------------- pages from disk (Origin: null)
 
-const folder = mkdtempSync(join(tmpdir(), 'tidegate-pages-'));
-
-function fromDisk(name, html) {
-	const file = join(folder, name);
-	writeFileSync(file, html);
-	return `file://${file}`;
-}
-
-const texts = new WeakMap();
-
-/** What was logged, with objects printed. */
-async function gather(message) {
-	if (!texts.has(message)) {
-		const values = await Promise.all(message.args().map((arg) => arg.jsonValue().catch(() => '')));
-		texts.set(message, JSON.stringify(values));
-	}
-	return texts.get(message);
-}
-
-async function logged(logs, text) {
-	for (const message of logs) if ((await gather(message)).includes(text)) return true;
-	return false;
-}
-
-async function until(condition, what) {
-	const poll = async () => {
-		while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
-	};
-	await within(poll(), 8000, what);
-}
-
-/** Opens a page whose import of the SDK from the CDN is answered with the installed package. */
-async function sdkPage(cleanup, version, html) {
-	const opened = await newPage(cleanup);
-	const dist = dirname(createRequire(import.meta.url).resolve(version));
-	await opened.page.route('https://www.unpkg.com/@directus/sdk/**', (route) => {
-		const path = new URL(route.request().url()).pathname.replace('/@directus/sdk/dist/', '');
-		const body = readFileSync(join(dist, path));
-		return route.fulfill({ body, contentType: 'text/javascript', headers: { 'access-control-allow-origin': '*' } });
-	});
-	await opened.page.goto(fromDisk(`${version}-${Date.now()}.html`, html));
-	return opened;
-}
-
 await check('guide 000: index.html opened from disk', async (cleanup) => {
 	const html = readFileSync(new URL('guide-000.html', import.meta.url), 'utf8')
 		.replace('wss://your-directus-url/websocket', socketUrl(urls.main))
@@ -216,4 +216,5 @@ for (const version of ['sdk26', 'sdk20']) {
 }
 
 await browser.close();
+rmSync(folder, { recursive: true });
 done();
