@@ -1,6 +1,6 @@
 //! One comparison of a value with constants.
 //!
-//! It must never see NULL: NULL satisfies none of these tests, and the caller has decided that already.
+//! It must never compare NULL: NULL passes none of these tests, save the one against an empty list.
 //!
 //! Cost: one or two comparisons; a list is searched by halves.
 
@@ -15,7 +15,7 @@ use crate::plan::{Scalar, Test};
 pub(super) enum Check {
     /// A NULL constant: SQL's unknown.
     Never,
-    /// Any value.
+    /// Not among nothing: NULL passes as well.
     Always,
     Equal(Constant),
     Differs(Constant),
@@ -82,6 +82,11 @@ impl Check {
                 Err(NoCheck::Operator)
             }
         }
+    }
+
+    /// Whether NULL passes.
+    pub(super) fn on_null(&self) -> Verdict {
+        matches!(self, Self::Always).into()
     }
 
     /// Whether `value` passes.

@@ -68,9 +68,20 @@ pub(super) struct Mask(Option<Box<[usize]>>);
 /// The left side of a comparison.
 #[derive(Debug, Clone)]
 enum Left {
-    Column { place: Place, nullness: Nullness },
-    Part { place: Place, part: DatePart, calendar: Calendar },
-    ArrayLength { place: Place },
+    Column {
+        place: Place,
+        nullness: Nullness,
+    },
+    Part {
+        place: Place,
+        part: DatePart,
+        calendar: Calendar,
+    },
+    /// Of JSON's null Postgres refuses to tell the length, so that a null is taken for NULL.
+    ArrayLength {
+        place: Place,
+        nullable: bool,
+    },
 }
 
 /// How an image's `null` and objects relate to SQL's NULL.
@@ -185,7 +196,7 @@ impl<'c> Compiler<'c> {
                 (Left::Part { place: Place::of(self.collection, field)?, part: *part, calendar }, LeafTest::number(field, test)?)
             }
             Operand::Function(Function::CountJson(field)) => {
-                (Left::ArrayLength { place: Place::of(self.collection, field)? }, LeafTest::number(field, test)?)
+                (Left::ArrayLength { place: Place::of(self.collection, field)?, nullable: field.nullable }, LeafTest::number(field, test)?)
             }
             Operand::Function(Function::CountRelated { .. }) => return Err(NotLocal::Relation),
             Operand::Function(Function::JsonPath { field, .. }) => return Err(NotLocal::Type(Arc::clone(&field.name))),
@@ -284,7 +295,8 @@ impl LeafTest {
     fn on_null(&self) -> Verdict {
         match self {
             Self::Null | Self::Empty => Verdict::Yes,
-            Self::NotNull | Self::NotEmpty | Self::Value { .. } | Self::Like(_) => Verdict::No,
+            Self::Value { check, .. } => check.on_null(),
+            Self::NotNull | Self::NotEmpty | Self::Like(_) => Verdict::No,
             Self::Json(check) => check.test(None),
         }
     }
@@ -373,8 +385,12 @@ impl Leaf {
                     Reading::Value(Datum::Float(_) | Datum::Numeric(_) | Datum::Text(_)) | Reading::Unreadable => Verdict::Undecided,
                 }
             }
-            Left::ArrayLength { place } => match place.find(image).and_then(|column| array_length(column.json())) {
-                Some(length) => i64::try_from(length).map_or(Verdict::Undecided, |length| self.number(length, false)),
+            Left::ArrayLength { place, nullable } => match place.find(image).map(Column::json) {
+                Some(json) if json.is_null() && *nullable => self.test.on_null(),
+                Some(json) => match array_length(json).and_then(|length| i64::try_from(length).ok()) {
+                    Some(length) => self.number(length, false),
+                    None => Verdict::Undecided,
+                },
                 None => Verdict::Undecided,
             },
         }
@@ -391,7 +407,7 @@ impl Leaf {
             (LeafTest::NotEmpty, _) => column.text().map_or(Verdict::Undecided, |text| (!text.is_empty()).into()),
             (LeafTest::Like(pattern), _) => column.text().map_or(Verdict::Undecided, |text| pattern.test(text)),
             (LeafTest::Value { kind, check }, _) => match kind.read(column) {
-                Reading::Null => Verdict::No,
+                Reading::Null => check.on_null(),
                 Reading::Value(value) => check.test(&value),
                 Reading::Unreadable => Verdict::Undecided,
             },

@@ -89,21 +89,17 @@ impl ValueTest {
             Test::NotEmpty => Ok(Self::NotEmpty),
             Test::Like(like) => Pattern::new(like, true).map(Self::Like).ok_or_else(|| NotLocal::Constant(Arc::clone(name))),
             Test::Eq(one) | Test::Neq(one) | Test::Lt(one) | Test::Lte(one) | Test::Gt(one) | Test::Gte(one) => check(is_number(one)),
-            Test::Between(one, other) | Test::NotBetween(one, other) if is_number(one) == is_number(other) => check(is_number(one)),
-            Test::In(list) | Test::Nin(list) => {
-                let numbers = list.iter().filter(|scalar| is_number(scalar)).count();
-                if numbers == 0 || numbers == list.len() { check(numbers > 0) } else { Err(NotLocal::Constant(Arc::clone(name))) }
-            }
-            Test::Between(_, _) | Test::NotBetween(_, _) | Test::Json(_) | Test::Geometry { .. } => {
-                Err(NotLocal::Constant(Arc::clone(name)))
-            }
+            Test::Between(low, high) | Test::NotBetween(low, high) => check(is_number(low) && is_number(high)),
+            Test::In(list) | Test::Nin(list) => check(!list.is_empty() && list.iter().all(is_number)),
+            Test::Json(_) | Test::Geometry { .. } => Err(NotLocal::Type(Arc::clone(name))),
         }
     }
 
     fn on_null(&self) -> Verdict {
         match self {
             Self::Null | Self::Empty => Verdict::Yes,
-            Self::NotNull | Self::NotEmpty | Self::Number(_) | Self::Text(_) | Self::Like(_) => Verdict::No,
+            Self::Number(check) | Self::Text(check) => check.on_null(),
+            Self::NotNull | Self::NotEmpty | Self::Like(_) => Verdict::No,
         }
     }
 

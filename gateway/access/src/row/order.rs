@@ -34,7 +34,7 @@ struct Key {
 enum Value {
     Column { place: Place, kind: Kind },
     Part { place: Place, part: DatePart, calendar: Calendar },
-    ArrayLength { place: Place },
+    ArrayLength { place: Place, nullable: bool },
 }
 
 impl Order {
@@ -61,7 +61,9 @@ impl Order {
                     Some(Kind::Calendar(calendar)) => Value::Part { place: Place::of(collection, field)?, part: *part, calendar },
                     Some(_) | None => return Err(NotLocal::Type(Arc::clone(&field.name))),
                 },
-                Operand::Function(Function::CountJson(field)) => Value::ArrayLength { place: Place::of(collection, field)? },
+                Operand::Function(Function::CountJson(field)) => {
+                    Value::ArrayLength { place: Place::of(collection, field)?, nullable: field.nullable }
+                }
                 // Sorted as text, in the collation of the database.
                 Operand::Function(Function::JsonPath { field, .. }) => return Err(NotLocal::Type(Arc::clone(&field.name))),
                 Operand::Function(Function::CountRelated { .. }) => return Err(NotLocal::Relation),
@@ -117,8 +119,12 @@ impl Value {
                 Reading::Value(Datum::Integer(number)) => Some(Some(Datum::Integer(calendar::part(*part, *calendar, number)?))),
                 Reading::Value(Datum::Float(_) | Datum::Numeric(_) | Datum::Text(_)) | Reading::Unreadable => None,
             },
-            Self::ArrayLength { place } => {
-                let length = array_length(place.find(image)?.json())?;
+            Self::ArrayLength { place, nullable } => {
+                let json = place.find(image)?.json();
+                if json.is_null() && *nullable {
+                    return Some(None);
+                }
+                let length = array_length(json)?;
                 Some(Some(Datum::Integer(i64::try_from(length).ok()?)))
             }
         }

@@ -10,7 +10,7 @@ use super::NotLocal;
 use super::image::Column;
 use super::projection::Undecided;
 use super::scan::Json;
-use crate::schema::{Collection, Field, FieldType};
+use crate::schema::{Collection, Field, FieldType, Special};
 
 /// What a concealed value looks like.
 const CONCEALED: &[u8] = b"\"**********\"";
@@ -22,65 +22,97 @@ pub(super) enum Form {
     AsIs,
     /// A number as text.
     Quoted,
-    /// `2026-01-02T03:04:05.000Z`.
-    Timestamp,
+    /// A number, or null where JSON has no word for it.
+    Finite,
+    /// `2026-02-03`.
+    Date,
     /// `2026-02-03T08:30:00`.
     DateTime,
-    /// `08:30:00`.
-    Time,
+    /// `2026-01-02T03:04:05.000Z`.
+    Timestamp,
+    /// 1 and 0 as booleans.
+    Boolean,
     /// Text that holds JSON.
     JsonText,
     /// Text split at commas.
     Csv,
     /// Stars, where there is something to hide.
-    Concealed,
+    Concealed(Truth),
+}
+
+/// When a concealed value counts as something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Truth {
+    /// Unless it is false or zero.
+    NotZero,
+    /// Unless it is the empty text.
+    NotEmpty,
+    /// Always, when not NULL.
+    Present,
 }
 
 impl Form {
     pub(super) fn of(field: &Field) -> Result<Self, NotLocal> {
-        if field.concealed() {
-            return Ok(Self::Concealed);
+        let database_type = &*field.database_type;
+        let json = matches!(database_type, "json" | "jsonb");
+        let stamp = matches!(database_type, "timestamptz" | "timestamp" | "date");
+        if field.kind == FieldType::Alias {
+            return Err(NotLocal::Relation);
         }
-        Ok(match field.kind {
-            FieldType::String
-            | FieldType::Text
-            | FieldType::Integer
-            | FieldType::Float
-            | FieldType::Boolean
-            | FieldType::Date
-            | FieldType::Uuid
-            | FieldType::Unknown => Self::AsIs,
-            FieldType::BigInteger | FieldType::Decimal => Self::Quoted,
-            FieldType::Time => Self::Time,
-            FieldType::DateTime => Self::DateTime,
-            FieldType::Timestamp => Self::Timestamp,
-            FieldType::Json if matches!(&*field.database_type, "json" | "jsonb") => Self::AsIs,
-            FieldType::Json => Self::JsonText,
-            FieldType::Csv => Self::Csv,
-            FieldType::Hash => Self::Concealed,
-            FieldType::Alias => return Err(NotLocal::Relation),
-            FieldType::Binary | FieldType::Geometry => return Err(NotLocal::Type(Arc::clone(&field.name))),
+        if field.concealed() {
+            return Ok(Self::Concealed(match database_type {
+                "bool" | "int2" | "int4" | "float4" | "float8" => Truth::NotZero,
+                "json" | "jsonb" | "bytea" | "uuid" | "int8" | "numeric" => Truth::Present,
+                _ => Truth::NotEmpty,
+            }));
+        }
+        Ok(match (field.kind, database_type) {
+            (FieldType::Geometry, _) => return Err(NotLocal::Type(Arc::clone(&field.name))),
+            (FieldType::Csv | FieldType::Json, _) if json => Self::AsIs,
+            (FieldType::Csv, _) => Self::Csv,
+            (FieldType::Json, _) => Self::JsonText,
+            (FieldType::Timestamp, _) if stamp => Self::Timestamp,
+            (FieldType::DateTime, _) if stamp => Self::DateTime,
+            (FieldType::Date, _) if stamp => Self::Date,
+            (_, "int2" | "int4" | "int8" | "text" | "varchar") if field.has(Special::CastBoolean) => Self::Boolean,
+            (_, "float4" | "float8") => Self::Finite,
+            (_, "int8" | "numeric") => Self::Quoted,
+            (_, _) => Self::AsIs,
         })
     }
 
     pub(super) fn write(self, column: &Column<'_>, out: &mut Vec<u8>) -> Result<(), Undecided> {
         let json = column.json();
         if json.is_null() {
-            out.extend_from_slice(b"null");
-            return Ok(());
+            // A json column that holds JSON's null is something to hide; one that is NULL is not.
+            return match self {
+                Self::Concealed(Truth::Present) => Err(Undecided),
+                Self::AsIs
+                | Self::Quoted
+                | Self::Finite
+                | Self::Date
+                | Self::DateTime
+                | Self::Timestamp
+                | Self::Boolean
+                | Self::JsonText
+                | Self::Csv
+                | Self::Concealed(Truth::NotZero | Truth::NotEmpty) => {
+                    out.extend_from_slice(b"null");
+                    Ok(())
+                }
+            };
         }
         match self {
             Self::AsIs => out.extend_from_slice(json.raw.as_bytes()),
-            Self::Quoted if json.is_string() => out.extend_from_slice(json.raw.as_bytes()),
-            Self::Quoted => quoted(&[json.raw], out),
-            Self::Timestamp => {
-                let (seconds, fraction) = moment(json, "+00:00")?;
-                let (millis, padding) =
-                    fraction.split_at_checked(3).map_or((fraction, 3 - fraction.len().min(3)), |(millis, _)| (millis, 0));
-                quoted(&[seconds, ".", millis, "000".get(..padding).unwrap_or_default(), "Z"], out);
-            }
-            Self::DateTime => quoted(&[moment(json, "")?.0], out),
-            Self::Time => out.extend_from_slice(json.raw.as_bytes()),
+            Self::Quoted => quoted(&[json.inner().unwrap_or(json.raw)], out),
+            Self::Finite if json.is_string() => out.extend_from_slice(b"null"),
+            Self::Finite => out.extend_from_slice(json.raw.as_bytes()),
+            Self::Date | Self::DateTime | Self::Timestamp => self.moment(json, out)?,
+            Self::Boolean => out.extend_from_slice(match json.inner().unwrap_or(json.raw) {
+                "1" => b"true",
+                "0" => b"false",
+                _ => json.raw.as_bytes(),
+            }),
             Self::JsonText => {
                 let text = column.text().ok_or(Undecided)?;
                 if serde_json::from_str::<&serde_json::value::RawValue>(text).is_err() {
@@ -89,9 +121,48 @@ impl Form {
                 out.extend_from_slice(text.trim().as_bytes());
             }
             Self::Csv => csv(json, out)?,
-            Self::Concealed => {
-                let empty = column.text().is_some_and(str::is_empty);
-                out.extend_from_slice(if empty { b"null" } else { CONCEALED });
+            Self::Concealed(truth) => {
+                let something = match truth {
+                    Truth::NotZero => number(json)? != 0.0,
+                    Truth::NotEmpty => column.text().is_none_or(|text| !text.is_empty()),
+                    Truth::Present => true,
+                };
+                out.extend_from_slice(if something { CONCEALED } else { b"null" });
+            }
+        }
+        Ok(())
+    }
+
+    /// Dates and moments of columns with any of the three types. The ends of time are null; years before 1 lose their era in
+    /// SQL's form and are left to it.
+    fn moment(self, json: Json<'_>, out: &mut Vec<u8>) -> Result<(), Undecided> {
+        let text = json.inner().ok_or(Undecided)?;
+        if matches!(text, "infinity" | "-infinity") {
+            out.extend_from_slice(b"null");
+            return Ok(());
+        }
+        // Images are made in UTC.
+        let text = text.strip_suffix("+00:00").unwrap_or(text);
+        let (date, time) = text.split_once('T').unwrap_or((text, "00:00:00"));
+        let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
+        let digits = |text: &str, other: u8| text.bytes().all(|b| b.is_ascii_digit() || b == other);
+        if date.len() < 10 || !digits(date, b'-') || seconds.len() != 8 || !digits(seconds, b':') || !digits(fraction, b'0') {
+            return Err(Undecided);
+        }
+        match self {
+            Self::Date => quoted(&[date], out),
+            Self::DateTime => quoted(&[date, "T", seconds], out),
+            Self::Timestamp
+            | Self::AsIs
+            | Self::Quoted
+            | Self::Finite
+            | Self::Boolean
+            | Self::JsonText
+            | Self::Csv
+            | Self::Concealed(_) => {
+                let millis = fraction.get(..3).unwrap_or(fraction);
+                let zeros = "000".get(millis.len()..).unwrap_or_default();
+                quoted(&[date, "T", seconds, ".", millis, zeros, "Z"], out);
             }
         }
         Ok(())
@@ -117,12 +188,12 @@ fn quoted(parts: &[&str], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Seconds and fraction of a printed timestamp. Years before 1 and after 9999 and the ends of time are left to the database.
-fn moment<'a>(json: Json<'a>, offset: &str) -> Result<(&'a str, &'a str), Undecided> {
-    let text = json.inner().and_then(|text| text.strip_suffix(offset)).ok_or(Undecided)?;
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let shape = seconds.len() == "2026-02-03T08:30:00".len() && seconds.as_bytes().get(10) == Some(&b'T');
-    if shape && fraction.bytes().all(|b| b.is_ascii_digit()) { Ok((seconds, fraction)) } else { Err(Undecided) }
+fn number(json: Json<'_>) -> Result<f64, Undecided> {
+    match json.raw {
+        "true" => Ok(1.0),
+        "false" => Ok(0.0),
+        _ => json.inner().unwrap_or(json.raw).parse().map_err(|_| Undecided),
+    }
 }
 
 /// Escapes stay as they are: none of them can hold or hide a comma.

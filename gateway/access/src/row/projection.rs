@@ -46,7 +46,7 @@ struct Member {
 enum Value {
     Column { place: Place, form: Form },
     Part { place: Place, part: DatePart, calendar: Calendar },
-    ArrayLength { place: Place },
+    ArrayLength { place: Place, nullable: bool },
     Path { place: Place, path: Box<[JsonStep]> },
 }
 
@@ -124,7 +124,7 @@ impl Value {
                 Some(Kind::Calendar(calendar)) => Ok(Self::Part { place, part: *part, calendar }),
                 Some(_) | None => Err(foreign()),
             },
-            Selected::Function(Function::CountJson(_)) if json => Ok(Self::ArrayLength { place }),
+            Selected::Function(Function::CountJson(_)) if json => Ok(Self::ArrayLength { place, nullable: field.nullable }),
             Selected::Function(Function::JsonPath { path, .. }) if json => Ok(Self::Path { place, path: path.as_slice().into() }),
             Selected::Function(Function::CountJson(_) | Function::JsonPath { .. }) => Err(foreign()),
             Selected::Column(field) => Self::column(collection, field),
@@ -152,8 +152,12 @@ impl Value {
                 }
                 Ok(())
             }
-            Self::ArrayLength { place } => {
+            Self::ArrayLength { place, nullable } => {
                 let json = place.find(image).ok_or(Undecided)?.json();
+                if json.is_null() && *nullable {
+                    out.extend_from_slice(b"null");
+                    return Ok(());
+                }
                 let length = array_length(json).and_then(|length| i64::try_from(length).ok()).ok_or(Undecided)?;
                 text(&number_text(length, false), out);
                 Ok(())

@@ -25,7 +25,7 @@ pub(super) enum Found<'a> {
     Value(Json<'a>),
     /// Nothing: SQL NULL.
     Absent,
-    /// Repeated members or malformed text: only Postgres knows which one counts.
+    /// Malformed text.
     Unclear,
 }
 
@@ -220,14 +220,14 @@ fn four_digits(text: &str) -> Option<(u32, &str)> {
     Some((u32::from_str_radix(digits, 16).ok()?, rest))
 }
 
-/// What `#>` finds: in objects a step is a name, in arrays an index (a negative one counts from the end).
+/// Where a chain of `->` leads: names are looked up in objects and indexes in arrays only.
 pub(super) fn follow<'a>(value: Json<'a>, path: &[JsonStep]) -> Found<'a> {
     let mut value = value;
     for step in path {
-        let found = match value.raw.as_bytes().first() {
-            Some(b'{') => member(value.raw, step),
-            Some(b'[') => element(value.raw, step),
-            _ => Found::Absent,
+        let found = match (step, value.raw.as_bytes().first()) {
+            (JsonStep::Member(name), Some(b'{')) => member(value.raw, name),
+            (JsonStep::Index(index), Some(b'[')) => element(value.raw, *index),
+            (JsonStep::Member(_) | JsonStep::Index(_), _) => Found::Absent,
         };
         match found {
             Found::Value(next) => value = next,
@@ -250,15 +250,8 @@ pub(super) fn array_length(value: Json<'_>) -> Option<usize> {
     Some(length)
 }
 
-fn member<'a>(object: &'a str, step: &JsonStep) -> Found<'a> {
-    let digits;
-    let wanted = match step {
-        JsonStep::Member(name) => name.as_str(),
-        JsonStep::Index(index) => {
-            digits = index.to_string();
-            &digits
-        }
-    };
+/// The last of equal names counts, as for `->`.
+fn member<'a>(object: &'a str, wanted: &str) -> Found<'a> {
     let mut cursor = Cursor::new(object);
     cursor.take(b'{');
     let mut found = Found::Absent;
@@ -266,13 +259,7 @@ fn member<'a>(object: &'a str, step: &JsonStep) -> Found<'a> {
     loop {
         match cursor.member(first) {
             Some(Some((name, value))) => {
-                let same = name
-                    .inner()
-                    .is_some_and(|inner| if name.escaped { unescape(inner).is_some_and(|name| name == wanted) } else { inner == wanted });
-                if same && found != Found::Absent {
-                    return Found::Unclear;
-                }
-                if same {
+                if name.inner().is_some_and(|inner| same(inner, name.escaped, wanted)) {
                     found = Found::Value(value);
                 }
             }
@@ -283,28 +270,11 @@ fn member<'a>(object: &'a str, step: &JsonStep) -> Found<'a> {
     }
 }
 
-fn element<'a>(array: &'a str, step: &JsonStep) -> Found<'a> {
-    let index = match step {
-        JsonStep::Index(index) => i64::from(*index),
-        JsonStep::Member(name) => {
-            // Postgres reads an index as strtol does; only its plain form is taken here.
-            let plain = name.strip_prefix('-').unwrap_or(name);
-            match name.parse::<i32>() {
-                Ok(index) if plain.bytes().all(|b| b.is_ascii_digit()) => i64::from(index),
-                Ok(_) => return Found::Unclear,
-                Err(_) if name.bytes().any(|b| b.is_ascii_digit()) => return Found::Unclear,
-                Err(_) => return Found::Absent,
-            }
-        }
-    };
-    let index = if index >= 0 {
-        index
-    } else {
-        match array_length(Json { raw: array, escaped: false }).and_then(|length| i64::try_from(length).ok()) {
-            Some(length) => length + index,
-            None => return Found::Unclear,
-        }
-    };
+fn same(inner: &str, escaped: bool, wanted: &str) -> bool {
+    if escaped { unescape(inner).is_some_and(|name| name == wanted) } else { inner == wanted }
+}
+
+fn element(array: &str, index: u32) -> Found<'_> {
     let mut cursor = Cursor::new(array);
     cursor.take(b'[');
     let mut at = 0;
@@ -338,12 +308,14 @@ mod tests {
     fn paths_lead_where_postgres_leads() {
         let text = r#" {"a": {"b\n": [1, "x]", {"c": null}]}, "0": true, "d":1,"d":2} "#;
         assert_eq!(at(text, &[name("a"), name("b\n"), JsonStep::Index(1)]).unwrap(), r#""x]""#);
-        assert_eq!(at(text, &[name("a"), name("b\n"), name("-1"), name("c")]).unwrap(), "null");
+        assert_eq!(at(text, &[name("a"), name("b\n"), JsonStep::Index(2), name("c")]).unwrap(), "null");
         assert_eq!(at(text, &[name("a"), name("b\n"), JsonStep::Index(3)]), None);
         assert_eq!(at(text, &[name("a"), name("b\n"), name("x")]), None);
-        assert_eq!(at(text, &[JsonStep::Index(0)]).unwrap(), "true");
+        assert_eq!(at(text, &[JsonStep::Index(0)]), None);
+        assert_eq!(at(text, &[name("0")]).unwrap(), "true");
+        assert_eq!(at(text, &[name("a"), name("b\n"), name("0")]), None);
         assert_eq!(at(text, &[name("0"), name("x")]), None);
-        assert_eq!(at(text, &[name("d")]).unwrap(), "unclear");
+        assert_eq!(at(text, &[name("d")]).unwrap(), "2");
         assert_eq!(at(text, &[]).unwrap(), text.trim());
     }
 
