@@ -12,6 +12,8 @@ pub(crate) struct ColumnType {
     pub(crate) name: &'static str,
     pub(crate) collated: bool,
     pub(crate) special: &'static [Special],
+    /// Every value is an array.
+    pub(crate) array: bool,
     /// In Postgres' text form.
     pub(crate) values: &'static [&'static str],
     /// Among them some that Postgres refuses.
@@ -25,7 +27,7 @@ const fn plain(
     values: &'static [&'static str],
     constants: &'static [&'static str],
 ) -> ColumnType {
-    ColumnType { kind, sql, name, collated: false, special: &[], values, constants }
+    ColumnType { kind, sql, name, collated: false, special: &[], array: false, values, constants }
 }
 
 /// Every type that can be compared.
@@ -54,6 +56,8 @@ pub(crate) const COMPARABLE: &[ColumnType] = &[
 pub(crate) const OTHERS: &[ColumnType] = &[
     plain(FieldType::Json, "json", "json", JSONS, &[]),
     plain(FieldType::Json, "jsonb", "jsonb", BINARY_JSONS, &[]),
+    ColumnType { array: true, ..plain(FieldType::Json, "json", "json", ARRAYS, &[]) },
+    ColumnType { array: true, ..plain(FieldType::Json, "jsonb", "jsonb", ARRAYS, &[]) },
     ColumnType { special: &[Special::CastJson], ..plain(FieldType::Json, "text", "text", JSON_TEXTS, &[]) },
     ColumnType { special: &[Special::Hash], ..plain(FieldType::Hash, "varchar(255)", "varchar", TEXTS, TEXTS) },
     ColumnType { special: &[Special::Conceal], ..plain(FieldType::String, "varchar(4000)", "varchar", TEXTS, TEXTS) },
@@ -479,7 +483,7 @@ const JSONS: &[&str] = &[
     "{\"n\":1,\"n\":2}",
     "{\"n\": -0.50, \"s\": \"5\", \"a\": {\"b\": \"0\"}}",
     "{\"s\": \"\\u0000\", \"n\": \"12\"}",
-    "{\"s\": \"\\ud83d\\ude00\", \"n\": [1]}",
+    "{\"s\": \"\\ud83d\\ude00\", \"m\": [1]}",
     "{\"s\": \"Text\", \"n\": 100}",
     "[{\"n\": 1}, {\"n\": 2}]",
 ];
@@ -499,3 +503,4 @@ const BINARY_JSONS: &[&str] = &[
     "[{\"n\":1},{\"n\":2}]",
 ];
 const JSON_TEXTS: &[&str] = &["null", "{\"a\": 1}", "[1, 2]", "\"x\"", " 5 ", "{\"s\": \"\\n\\\"\"}"];
+const ARRAYS: &[&str] = &["[]", "[1, 2,3]", "[\"a,b\", [\"]\"], {\"c\": [1]}]", "[null]", "[[[]]]"];

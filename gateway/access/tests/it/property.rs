@@ -1,0 +1,63 @@
+//! The flagship property: the rows that SQL returns are the rows that the matcher accepts, and both print them alike.
+//!
+//! Plans, tables and rows are generated from a seed, which every failure names: `TIDEGATE_PROPERTY_SEED` replays a run,
+//! `TIDEGATE_PROPERTY_CASES` sets its length.
+
+mod agreement;
+mod constants;
+mod plans;
+mod table;
+mod values;
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use service_runtime::config::{Environment, Lookup as _};
+
+use agreement::Tally;
+use plans::PlanMaker;
+use table::Table;
+
+use crate::database::Database;
+
+const CASES: u64 = 10_000;
+const CASES_PER_TABLE: u64 = 250;
+
+/// Seed and length of this run.
+struct Run {
+    seed: u64,
+    cases: u64,
+}
+
+impl Run {
+    fn from_environment() -> Self {
+        let environment = Environment::read();
+        let number = |name| environment.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")));
+        let seed = number("TIDEGATE_PROPERTY_SEED").unwrap_or_else(|| rand::rng().random());
+        Self { seed, cases: number("TIDEGATE_PROPERTY_CASES").unwrap_or(CASES) }
+    }
+
+    /// The generator of one table, or of one case on it.
+    fn random(&self, table: u64, case: u64) -> StdRng {
+        StdRng::seed_from_u64(self.seed ^ table.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ case.wrapping_mul(0xD1B5_4A32_D192_ED03))
+    }
+}
+
+/// Plans made by hand, wider than what the planner makes: every test on every type, masks and rules everywhere.
+#[tokio::test]
+async fn sql_and_the_matcher_agree_on_plans() {
+    let run = Run::from_environment();
+    println!("TIDEGATE_PROPERTY_SEED={}", run.seed);
+    let database = Database::start().await;
+    let accepted = constants::accepted(&database).await;
+    let mut tally = Tally::default();
+    for table in 0..run.cases.div_ceil(CASES_PER_TABLE) {
+        let created = Table::create(&database, &mut run.random(table, 0), &format!("p{table}")).await;
+        for case in 1..=CASES_PER_TABLE.min(run.cases - table * CASES_PER_TABLE) {
+            let mut random = run.random(table, case);
+            let level = PlanMaker { random: &mut random, table: &created, accepted: &accepted }.level();
+            let label = format!("seed {} table {table} case {case}", run.seed);
+            agreement::check(&database, &created, &level, &mut random, &label, &mut tally).await;
+        }
+    }
+    tally.finish();
+}
