@@ -90,12 +90,14 @@ impl Kind {
             }
             Self::Single => {
                 let number: f32 = float_text(trimmed)?.parse().ok()?;
-                Constant::Float(in_range(number.into(), trimmed)?)
+                Constant::Float(in_range(number.into(), trimmed, f32::MIN_POSITIVE.into())?)
             }
-            Self::Double => Constant::Float(in_range(float_text(trimmed)?.parse().ok()?, trimmed)?),
+            Self::Double => Constant::Float(in_range(float_text(trimmed)?.parse().ok()?, trimmed, f64::MIN_POSITIVE)?),
             Self::Numeric => Constant::Numeric(expand(text)?.into()),
             Self::Boolean => Constant::Integer(boolean(trimmed)?.into()),
             Self::Calendar(calendar) => Constant::Integer(calendar::constant(calendar, text)?),
+            // Postgres knows no URNs.
+            Self::Uuid if text.starts_with(['u', 'U']) => return None,
             Self::Uuid => Constant::Text(uuid::Uuid::try_parse(text).ok()?.hyphenated().to_string().into()),
             Self::Text if text.contains('\0') => return None,
             Self::Text => Constant::Text(text.into()),
@@ -178,12 +180,12 @@ fn float_text(text: &str) -> Option<&str> {
 }
 
 /// Postgres refuses numbers that overflow to infinity or underflow to zero.
-fn in_range(number: f64, text: &str) -> Option<f64> {
+fn in_range(number: f64, text: &str, smallest: f64) -> Option<f64> {
     let named = text.contains(['n', 'N']);
     let zero = text.bytes().take_while(|b| !matches!(b, b'e' | b'E')).all(|b| !matches!(b, b'1'..=b'9'));
     let fits = named || (number.is_finite() && (number != 0.0 || zero));
     // Denormal results are refused on some platforms and accepted on others.
-    let normal = number == 0.0 || named || number.abs() >= f64::from(f32::MIN_POSITIVE);
+    let normal = number == 0.0 || named || number.abs() >= smallest;
     (fits && normal).then_some(number)
 }
 

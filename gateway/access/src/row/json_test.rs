@@ -14,6 +14,7 @@ use super::like::Pattern;
 use super::scan::{Found, Json, follow, unescape};
 use super::{NotLocal, Verdict};
 use crate::plan::{JsonStep, JsonTest, Scalar, Test};
+use crate::schema::Field;
 
 /// A compiled test.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub(super) enum JsonCheck {
 #[derive(Debug, Clone)]
 pub(super) struct ValueAt {
     path: Box<[JsonStep]>,
+    /// The column is jsonb.
+    binary: bool,
     test: ValueTest,
 }
 
@@ -42,15 +45,17 @@ enum ValueTest {
 }
 
 impl JsonCheck {
-    /// `name` is the column's, for the refusal.
-    pub(super) fn new(test: &JsonTest, name: &Arc<str>) -> Result<Self, NotLocal> {
-        let list = |tests: &[JsonTest]| tests.iter().map(|test| Self::new(test, name)).collect::<Result<Box<[_]>, _>>();
+    /// A test on `field`, which is json or jsonb.
+    pub(super) fn new(test: &JsonTest, field: &Field) -> Result<Self, NotLocal> {
+        let list = |tests: &[JsonTest]| tests.iter().map(|test| Self::new(test, field)).collect::<Result<Box<[_]>, _>>();
         Ok(match test {
             JsonTest::And(tests) => Self::All(list(tests)?),
             JsonTest::Or(tests) => Self::Any(list(tests)?),
-            JsonTest::Compare { path, test } => {
-                Self::Value(Box::new(ValueAt { path: path.as_slice().into(), test: ValueTest::new(test, name)? }))
-            }
+            JsonTest::Compare { path, test } => Self::Value(Box::new(ValueAt {
+                path: path.as_slice().into(),
+                binary: &*field.database_type == "jsonb",
+                test: ValueTest::new(test, &field.name)?,
+            })),
         })
     }
 
@@ -59,7 +64,7 @@ impl JsonCheck {
         match self {
             Self::All(tests) => Verdict::all(tests.iter().map(|test| test.test(value))),
             Self::Any(tests) => Verdict::any(tests.iter().map(|test| test.test(value))),
-            Self::Value(at) => match value.map_or(Found::Absent, |value| follow(value, &at.path)) {
+            Self::Value(at) => match value.map_or(Found::Absent, |value| follow(value, &at.path, at.binary)) {
                 Found::Value(found) if found.is_null() => at.test.on_null(),
                 Found::Absent => at.test.on_null(),
                 Found::Value(found) => at.test.on_value(found),
@@ -147,11 +152,13 @@ fn is_number(scalar: &Scalar) -> bool {
 mod tests {
     use super::*;
     use crate::row::scan::Cursor;
+    use crate::schema::FieldType;
+    use crate::testing;
 
     fn check(test: Test, json: &str) -> Verdict {
         let path = vec![JsonStep::Member("a".into()), JsonStep::Index(0)];
         let test = JsonTest::Compare { path, test: Box::new(test) };
-        JsonCheck::new(&test, &"meta".into()).unwrap().test(Cursor::new(json).value())
+        JsonCheck::new(&test, &testing::column("meta", FieldType::Json)).unwrap().test(Cursor::new(json).value())
     }
 
     #[test]

@@ -41,10 +41,10 @@ struct Fold {
     ascii: bool,
     /// The pattern itself has a letter whose lower case is surprising.
     surprising: bool,
-    /// The locale may be one (Turkish) where the lower case of `I` is not `i`.
+    /// The locale is not known: it may be one (Turkish) where the lower case of `I` is not `i`.
+    collated: bool,
+    /// The pattern has an `I`.
     dotless: bool,
-    /// The pattern has such an `I`.
-    dotless_inside: bool,
 }
 
 impl Pattern {
@@ -61,8 +61,8 @@ impl Pattern {
         let fold = test.ignore_case.then(|| Fold {
             ascii: test.text.is_ascii(),
             surprising: surprising(&test.text),
-            dotless: collated,
-            dotless_inside: collated && test.text.contains('I'),
+            collated,
+            dotless: test.text.contains('I'),
         });
         let elements = elements(&format!("{before}{}{after}", test.text), test.ignore_case)?;
         let shape = match literal_inside(&elements) {
@@ -89,7 +89,7 @@ impl Pattern {
 
 impl Fold {
     fn test(self, elements: &[Element], text: &str) -> Verdict {
-        if self.dotless_inside || (self.dotless && text.contains('I')) {
+        if self.collated && (self.dotless || text.contains('I')) {
             return Verdict::Undecided;
         }
         if self.ascii {
@@ -102,6 +102,8 @@ impl Fold {
         }
         // Equal letters stay equal when lowered; unequal ones may become equal.
         match matches(elements, text, true) {
+            // Under a collation of its own, the column may be lowered by other rules than the pattern.
+            true if self.collated => Verdict::Undecided,
             true => Verdict::Yes,
             false if text.is_ascii() => Verdict::No,
             false => Verdict::Undecided,
@@ -254,5 +256,8 @@ mod tests {
         let collated =
             Pattern::new(&TextTest { place: TextPlace::Anywhere, text: "x".into(), ignore_case: true, negated: false }, true).unwrap();
         assert_eq!((collated.test("axI"), collated.test("axi")), (Verdict::Undecided, Verdict::Yes));
+        let collated =
+            Pattern::new(&TextTest { place: TextPlace::Anywhere, text: "ü".into(), ignore_case: true, negated: false }, true).unwrap();
+        assert_eq!((collated.test("ü"), collated.test("u")), (Verdict::Undecided, Verdict::No));
     }
 }

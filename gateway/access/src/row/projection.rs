@@ -47,7 +47,7 @@ enum Value {
     Column { place: Place, form: Form },
     Part { place: Place, part: DatePart, calendar: Calendar },
     ArrayLength { place: Place, nullable: bool },
-    Path { place: Place, path: Box<[JsonStep]> },
+    Path { place: Place, path: Box<[JsonStep]>, binary: bool },
 }
 
 impl Projection {
@@ -125,7 +125,9 @@ impl Value {
                 Some(_) | None => Err(foreign()),
             },
             Selected::Function(Function::CountJson(_)) if json => Ok(Self::ArrayLength { place, nullable: field.nullable }),
-            Selected::Function(Function::JsonPath { path, .. }) if json => Ok(Self::Path { place, path: path.as_slice().into() }),
+            Selected::Function(Function::JsonPath { path, .. }) if json => {
+                Ok(Self::Path { place, path: path.as_slice().into(), binary: &*field.database_type == "jsonb" })
+            }
             Selected::Function(Function::CountJson(_) | Function::JsonPath { .. }) => Err(foreign()),
             Selected::Column(field) => Self::column(collection, field),
             Selected::Function(Function::CountRelated { .. }) | Selected::One { .. } | Selected::Many { .. } | Selected::Any { .. } => {
@@ -162,7 +164,7 @@ impl Value {
                 text(&number_text(length, false), out);
                 Ok(())
             }
-            Self::Path { place, path } => match follow(place.find(image).ok_or(Undecided)?.json(), path) {
+            Self::Path { place, path, binary } => match follow(place.find(image).ok_or(Undecided)?.json(), path, *binary) {
                 Found::Value(value) => {
                     out.extend_from_slice(value.raw.as_bytes());
                     Ok(())

@@ -220,13 +220,15 @@ fn four_digits(text: &str) -> Option<(u32, &str)> {
     Some((u32::from_str_radix(digits, 16).ok()?, rest))
 }
 
-/// Where a chain of `->` leads: names are looked up in objects and indexes in arrays only.
-pub(super) fn follow<'a>(value: Json<'a>, path: &[JsonStep]) -> Found<'a> {
+/// Where a chain of `->` leads: names are looked up in objects and indexes in arrays only, but that a scalar of type jsonb
+/// (`binary`) passes for an array of itself.
+pub(super) fn follow<'a>(value: Json<'a>, path: &[JsonStep], binary: bool) -> Found<'a> {
     let mut value = value;
     for step in path {
         let found = match (step, value.raw.as_bytes().first()) {
             (JsonStep::Member(name), Some(b'{')) => member(value.raw, name),
             (JsonStep::Index(index), Some(b'[')) => element(value.raw, *index),
+            (JsonStep::Index(0), Some(first)) if binary && *first != b'{' => Found::Value(value),
             (JsonStep::Member(_) | JsonStep::Index(_), _) => Found::Absent,
         };
         match found {
@@ -293,7 +295,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str, path: &[JsonStep]) -> Option<String> {
-        match follow(Cursor::new(text).value().unwrap(), path) {
+        match follow(Cursor::new(text).value().unwrap(), path, false) {
             Found::Value(value) => Some(value.raw.to_owned()),
             Found::Absent => None,
             Found::Unclear => Some("unclear".to_owned()),
@@ -341,7 +343,7 @@ mod tests {
             let mut cursor = Cursor::new(text);
             let _must_return = cursor.value();
             let _must_return = array_length(Json { raw: text, escaped: false });
-            let _must_return = follow(Json { raw: text, escaped: false }, &[name("a"), JsonStep::Index(0)]);
+            let _must_return = follow(Json { raw: text, escaped: false }, &[name("a"), JsonStep::Index(0)], true);
         }
     }
 }

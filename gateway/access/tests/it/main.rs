@@ -7,6 +7,8 @@ mod database;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
+mod property;
+#[cfg(test)]
 mod sql;
 #[cfg(test)]
 mod sql_aggregates;

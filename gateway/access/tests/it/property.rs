@@ -6,6 +6,7 @@
 mod agreement;
 mod constants;
 mod plans;
+mod session;
 mod table;
 mod values;
 
@@ -17,7 +18,7 @@ use agreement::Tally;
 use plans::PlanMaker;
 use table::Table;
 
-use crate::database::Database;
+use session::Database;
 
 const CASES: u64 = 10_000;
 const CASES_PER_TABLE: u64 = 250;

@@ -86,7 +86,7 @@ impl PlanMaker<'_> {
         let (field, kind) = self.column();
         let test = match kind.kind {
             FieldType::Json if matches!(kind.name, "json" | "jsonb") && self.random.random_bool(0.7) => Test::Json(self.json(2)),
-            _ if !self.accepted.contains_key(kind.sql) => self.null_test(),
+            _ if !self.accepted.contains_key(&kind.id()) => self.null_test(),
             FieldType::String | FieldType::Text | FieldType::Csv | FieldType::Hash if self.random.random_bool(0.5) => self.text_test(),
             _ => self.value_test(kind),
         };
@@ -143,7 +143,7 @@ impl PlanMaker<'_> {
         }
         let text = match self.random.random_range(0..100) {
             0..50 => kind.values.choose(self.random).unwrap(),
-            50..99 => self.accepted[kind.sql].choose(self.random).unwrap(),
+            50..99 => self.accepted[&kind.id()].choose(self.random).unwrap(),
             _ => kind.constants.choose(self.random).unwrap(),
         };
         match kind.kind {
@@ -301,7 +301,7 @@ impl PlanMaker<'_> {
                 Some(function @ (Function::DatePart { .. } | Function::CountJson(_))) if self.random.random_bool(0.3) => {
                     Operand::Function(function)
                 }
-                _ if self.accepted.contains_key(kind.sql) => Operand::Column(field),
+                _ if self.accepted.contains_key(&kind.id()) => Operand::Column(field),
                 _ => continue,
             };
             sort.push(Sort { path: vec![], operand, shown: self.shown(rules), descending: self.random.random_bool(0.5) });

@@ -7,8 +7,8 @@ use access::testing::{collection, column};
 use rand::Rng;
 use rand::seq::IndexedRandom as _;
 
+use super::session::{Database, literal};
 use super::values::{COMPARABLE, ColumnType, OTHERS};
-use crate::database::{Database, literal};
 
 const ROWS: usize = 40;
 const NULLS: f64 = 0.15;

@@ -20,6 +20,13 @@ pub(crate) struct ColumnType {
     pub(crate) constants: &'static [&'static str],
 }
 
+impl ColumnType {
+    /// Tells types apart.
+    pub(crate) const fn id(&self) -> (FieldType, &'static str) {
+        (self.kind, self.sql)
+    }
+}
+
 const fn plain(
     kind: FieldType,
     sql: &'static str,

@@ -1,0 +1,82 @@
+//! A private Postgres, and statements of the crate executed on it.
+
+use access::statement::{Parameter, Statement};
+use service_runtime::Tasks;
+use service_runtime::private_postgres::{PrivatePostgres, PrivatePostgresOptions};
+use tokio_postgres::types::{Format, IsNull, ToSql, Type, private::BytesMut};
+use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage};
+
+/// A server of this test's own, and a session on it in UTC.
+pub(crate) struct Database {
+    pub(crate) client: Client,
+    _tasks: Tasks,
+    _server: PrivatePostgres,
+}
+
+/// A parameter in text form, whatever the type of its place.
+#[derive(Debug)]
+struct TextParameter(Option<String>);
+
+impl ToSql for TextParameter {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match &self.0 {
+            None => Ok(IsNull::Yes),
+            Some(text) => {
+                out.extend_from_slice(text.as_bytes());
+                Ok(IsNull::No)
+            }
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _: &Type) -> Format {
+        Format::Text
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
+
+impl Database {
+    pub(crate) async fn start() -> Self {
+        let settings = [("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off"), ("jit", "off"), ("TimeZone", "UTC")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let server = PrivatePostgres::start(PrivatePostgresOptions { settings, ..PrivatePostgresOptions::default() }).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(&server.config("postgres"), NoTls).await.unwrap();
+        let tasks = Tasks::new();
+        tasks.spawn("database session", connection);
+        Self { client, _tasks: tasks, _server: server }
+    }
+
+    /// Executes a statement of the crate.
+    pub(crate) async fn query(&self, statement: &Statement) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let parameters: Vec<TextParameter> =
+            statement.parameters.iter().map(|parameter| TextParameter(Parameter::literal(parameter))).collect();
+        let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|parameter| parameter as _).collect();
+        self.client.query(&statement.text, &parameters).await
+    }
+
+    /// Executes text of the test itself.
+    pub(crate) async fn execute(&self, sql: &str) {
+        self.client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{error:?} in {sql}"));
+    }
+
+    /// Rows of text of the test itself, all columns as text.
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let messages = self.client.simple_query(sql).await.unwrap_or_else(|error| panic!("{error:?} in {sql}"));
+        messages
+            .into_iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+/// Text as an SQL literal.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
