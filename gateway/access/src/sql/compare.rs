@@ -121,6 +121,17 @@ impl Writer {
     }
 }
 
+/// What a test without any comparison amounts to. The value must not be written then: a parameter of its mask that the text
+/// does not mention has no type.
+pub(super) fn decided(test: &JsonTest) -> Option<bool> {
+    let members = |members: &[JsonTest]| members.iter().map(decided).collect::<Option<Vec<bool>>>();
+    match test {
+        JsonTest::And(tests) => Some(members(tests)?.into_iter().all(|holds| holds)),
+        JsonTest::Or(tests) => Some(members(tests)?.into_iter().any(|holds| holds)),
+        JsonTest::Compare { .. } => None,
+    }
+}
+
 /// Whether a json member is to be compared as a number.
 fn numeric(test: &Test) -> bool {
     let number = |scalar: &Scalar| matches!(scalar, Scalar::Number(_));

@@ -6,7 +6,7 @@
 //! to-many path are independent, which keeps each part as small, and as open to indexes, as it can be.
 
 use crate::plan::{Comparison, Direction, Filter, Function, Hop, JsonTest, Operand, Rows, RuleSet, Search, Shown, Test};
-use crate::sql::compare::Side;
+use crate::sql::compare::{Side, decided};
 use crate::sql::scope::{Joins, Row, Scope};
 use crate::sql::writer::{Writer, column, table};
 
@@ -93,6 +93,11 @@ impl Writer {
     }
 
     fn comparison<'p>(&mut self, scope: &mut Scope<'p>, comparison: &'p Comparison) -> String {
+        if let Test::Json(test) = &comparison.test
+            && let Some(holds) = decided(test)
+        {
+            return holds.to_string();
+        }
         let value = self.value(scope, &comparison.path, &comparison.operand, &comparison.shown);
         let side = match &comparison.operand {
             Operand::Column(field) => Side::Column(field),

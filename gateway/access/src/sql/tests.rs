@@ -1,7 +1,9 @@
 //! Statements as text: that values stay out of it, and that its shape alone decides it.
 
+use std::sync::Arc;
+
 use super::*;
-use crate::plan::{Comparison, Filter, Operand, Scalar, Shown, Test};
+use crate::plan::{Comparison, Filter, JsonTest, Operand, Scalar, Shown, Test};
 use crate::testing::newsroom;
 
 fn plan(values: &[&str], limit: u64) -> ReadPlan {
@@ -20,6 +22,26 @@ fn plan(values: &[&str], limit: u64) -> ReadPlan {
         offset: 0,
     };
     ReadPlan { root: Root::Items(level), total_count: None, filter_count: None, count_filter: None }
+}
+
+/// An empty `_json` behind a mask left the mask's parameters without a place, and so without a type.
+#[test]
+fn every_parameter_has_its_place() {
+    let mut plan = plan(&["a"], 1);
+    let Root::Items(level) = &mut plan.root else { unreachable!() };
+    let rule = level.filter.take().unwrap();
+    let meta = level.collection.field("meta").unwrap().clone();
+    level.access = Arc::new(RuleSet { rules: vec![rule], ..RuleSet::default() });
+    level.filter = Some(Filter::Compare(Comparison {
+        path: Vec::new(),
+        operand: Operand::Column(meta),
+        shown: Shown::When(vec![0]),
+        test: Test::Json(JsonTest::And(vec![JsonTest::Or(Vec::new())])),
+    }));
+    let statement = read(&plan, &ReadOptions { shape: Shape::List, snapshot: false, keys: None });
+    for place in 1..=statement.parameters.len() {
+        assert!(statement.text.contains(&format!("${place}::")), "${place} in {}", statement.text);
+    }
 }
 
 #[test]
