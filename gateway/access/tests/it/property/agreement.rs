@@ -90,7 +90,7 @@ fn options() -> ReadOptions {
 }
 
 async fn ask(database: &Database, level: &Level) -> Result<Answer, tokio_postgres::Error> {
-    let rows = database.query(&sql::read(&plan(&Level { sort: vec![], ..level.clone() }), &options())).await?;
+    let rows = database.query(&sql::read(&plan(level), &options())).await?;
     Ok(rows.iter().map(|row| (row.get("key"), row.get("data"))).collect())
 }
 
