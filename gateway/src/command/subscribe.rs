@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::connection::frame::Frame;
 use crate::connection::session::Session;
-use crate::error::ClientError;
+use crate::error::{Cause, ClientError};
 use crate::protocol::server::{self, MessageType};
 use crate::protocol::subscribe::SubscribeMessage;
 use crate::protocol::subscription as wire;
@@ -66,7 +66,7 @@ async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId,
     let planned = plan(&state.config, &schema, &permissions, &request)?;
 
     for _attempt in 0..ATTEMPTS {
-        state.subscriptions.register(session, id, &request, planned.clone()).await?;
+        state.subscriptions.register(session, id, &request, planned.clone()).await.map_err(|error| ClientError::StoreUnavailable(Cause::new(error)))?;
         let init = match init(state, &request, &planned).await {
             Ok(init) => init,
             Err(error) => {

@@ -18,19 +18,18 @@ use crate::items::{Answer, ItemsError};
 #[derive(Debug)]
 pub(crate) struct HttpError {
     status: u16,
-    errors: Vec<Value>,
+    body: Value,
 }
 
 impl HttpError {
     /// One error with a code.
     pub(crate) fn new(status: u16, code: &str, message: &str) -> Self {
-        Self { status, errors: vec![json!({"message": message, "extensions": {"code": code}})] }
+        Self { status, body: json!({"errors": [{"message": message, "extensions": {"code": code}}]}) }
     }
 
     /// Nobody owns this path.
     pub(crate) fn route_not_found(path: &str) -> Self {
-        let message = format!("Route {path} doesn't exist.");
-        Self { status: 404, errors: vec![json!({"message": message, "extensions": {"code": "ROUTE_NOT_FOUND", "path": path}})] }
+        ClientError::RouteNotFound { path: path.to_owned() }.into()
     }
 
     /// `Invalid payload. <reason>.`
@@ -41,13 +40,8 @@ impl HttpError {
 
 impl From<ClientError> for HttpError {
     fn from(error: ClientError) -> Self {
-        let errors = match &error {
-            ClientError::Refusal(Refusal::FailedValidation(failures)) => {
-                failures.iter().map(|failure| json!({"message": failure.message(), "extensions": failure.extensions()})).collect()
-            }
-            other => vec![json!({"message": other.message(), "extensions": other.extensions()})],
-        };
-        Self { status: error.status(), errors }
+        error.log();
+        Self { status: error.status(), body: error.body() }
     }
 }
 
@@ -72,7 +66,7 @@ impl From<Refusal> for HttpError {
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(CONTENT_TYPE, "application/json; charset=utf-8")], json!({"errors": self.errors}).to_string()).into_response()
+        (status, [(CONTENT_TYPE, "application/json; charset=utf-8")], self.body.to_string()).into_response()
     }
 }
 

@@ -93,7 +93,8 @@ impl Group {
         }
         let before: Vec<Place> = rows.iter().map(|row| self.before(row)).collect();
         let mut after: Vec<Place> = rows.iter().map(|row| self.after(row)).collect();
-        let wants = |kind: EventKind| self.key.event.is_none_or(|only| only == kind);
+        let only = self.key.event;
+        let wants = |kind: EventKind| only.is_none_or(|only| only == kind);
         let entering = if event.operation == Operation::Create { EventKind::Create } else { EventKind::Update };
         let remembered = matches!(self.view, View::Remembered { .. });
         let no_content_wanted = !wants(entering) && !remembered && !after.contains(&Place::Ask);

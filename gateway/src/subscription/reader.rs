@@ -10,13 +10,14 @@ use access::sql::{self, ReadOptions, Shape};
 use change_event::Snapshot;
 use prometheus::IntCounter;
 
-use crate::database::{Database, DatabaseError};
+use crate::database::{Cause, Database, DatabaseError};
 use crate::subscription::request::Planned;
 
 /// Reads for groups; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Reader {
     database: Database,
+    events: Database,
     reads: IntCounter,
 }
 
@@ -38,14 +39,19 @@ pub struct ViewRead {
 
 impl Reader {
     pub(super) fn new(database: Database, reads: IntCounter) -> Self {
-        Self { database, reads }
+        Self { events: database.caused_by(Cause::Event), database, reads }
+    }
+
+    /// The same, for reads that an event causes.
+    fn for_event(&self) -> Self {
+        Self { database: self.events.clone(), ..self.clone() }
     }
 
     /// The items of the view among `keys`, in the view's order.
     pub(super) async fn items(&self, planned: &Planned, keys: Vec<String>) -> Result<Vec<KeyedItem>, DatabaseError> {
         self.reads.inc();
         let statement = sql::read(&unlimited(&planned.plan), &ReadOptions { shape: Shape::Keyed, snapshot: false, keys: Some(keys) });
-        let rows = self.database.query(&statement).await?;
+        let rows = self.events.query(&statement).await?;
         rows.iter().map(|row| Ok(KeyedItem { key: row.try_get(0)?, data: row.try_get(1)? })).collect()
     }
 
@@ -89,13 +95,13 @@ impl Reader {
             level.limit = Some(0);
             level.select.clear();
         }
-        Ok(self.view(&plan, None).await?.meta)
+        Ok(self.for_event().view(&plan, None).await?.meta)
     }
 
     /// The view of an aggregate.
     pub(super) async fn aggregate(&self, planned: &Planned) -> Result<Option<Vec<u8>>, DatabaseError> {
         self.reads.inc();
-        Ok(self.view(&planned.plan, None).await?.data.map(String::into_bytes))
+        Ok(self.for_event().view(&planned.plan, None).await?.data.map(String::into_bytes))
     }
 }
 
