@@ -14,6 +14,7 @@ mod capped_stream;
 mod feed;
 mod feed_queue;
 mod in_process;
+mod redis;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,6 +26,7 @@ use change_event::{ChangeEvent, Epoch, Sequence};
 pub use capacity::{BusCapacity, SETTINGS as CAPACITY_SETTINGS};
 pub use feed::{Feed, FeedControl, FeedItem, FeedItems, GapReason};
 pub use in_process::InProcessBus;
+pub use redis::RedisBus;
 
 /// What every method of a [`Bus`] returns: a boxed future, so that a bus can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -34,6 +34,24 @@ impl ChannelNames {
         format!("{}:head:{{{collection}}}", self.namespace)
     }
 
+    /// The hash that says which leader opened the bus, and in which epoch.
+    #[must_use]
+    pub fn bus(&self) -> String {
+        format!("{}:bus", self.namespace)
+    }
+
+    /// The set of all collections that have a head.
+    #[must_use]
+    pub fn collections(&self) -> String {
+        format!("{}:collections", self.namespace)
+    }
+
+    /// The channel on which a leader announces that it has opened the bus.
+    #[must_use]
+    pub fn opened(&self) -> String {
+        format!("{}:opened", self.namespace)
+    }
+
     /// A channel for messages from node to node, such as log lines.
     #[must_use]
     pub fn topic(&self, topic: &str) -> String {

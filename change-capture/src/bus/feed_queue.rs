@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use change_event::ChangeEvent;
+use service_runtime::CancellationToken;
 use tokio::sync::Notify;
 
 use super::{BusCapacity, FeedItem, GapReason, weight};
@@ -31,7 +32,6 @@ struct State {
     /// Those of them whose events are dropped until the gap is taken.
     lagging: HashSet<Arc<str>>,
     producers_gone: bool,
-    consumer_gone: bool,
 }
 
 impl State {
@@ -49,13 +49,20 @@ pub(super) struct FeedQueue {
     // Guards everything; held for a push or a pop, never across an await.
     state: Mutex<State>,
     changed: Notify,
+    abandoned: CancellationToken,
     feed_events: usize,
     feed_bytes: usize,
 }
 
 impl FeedQueue {
     pub(super) fn new(capacity: &BusCapacity) -> Self {
-        Self { state: Mutex::default(), changed: Notify::new(), feed_events: capacity.feed_events, feed_bytes: capacity.feed_bytes }
+        Self {
+            state: Mutex::default(),
+            changed: Notify::new(),
+            abandoned: CancellationToken::new(),
+            feed_events: capacity.feed_events,
+            feed_bytes: capacity.feed_bytes,
+        }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -115,14 +122,17 @@ impl FeedQueue {
 
     /// Nobody will take items any more.
     pub(super) fn abandon(&self) {
-        self.with(|state| {
-            state.consumer_gone = true;
-            state.items.clear();
-        });
+        self.with(|state| state.items.clear());
+        self.abandoned.cancel();
     }
 
     pub(super) fn is_abandoned(&self) -> bool {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).consumer_gone
+        self.abandoned.is_cancelled()
+    }
+
+    /// Returns once nobody will take items any more.
+    pub(super) async fn abandoned(&self) {
+        self.abandoned.cancelled().await;
     }
 
     /// The next item; `None` when the bus has closed the feed and everything was taken. Cancel-safe.

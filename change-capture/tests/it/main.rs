@@ -3,6 +3,7 @@
 //! Nothing here sleeps to wait for something: the worker's own `synchronise` is the barrier, or a condition with a
 //! deadline.
 
+mod bus_contract;
 mod capture;
 mod drain;
 mod harness;
