@@ -7,6 +7,8 @@
 //!
 //! A node must never hold state that a reconnect cannot rebuild.
 
+pub mod auth;
+pub mod bootstrap;
 pub mod config;
 pub mod connection;
 pub mod database;
