@@ -244,6 +244,7 @@ pub fn column(name: &str, kind: FieldType) -> Field {
         validation: None,
         validation_message: None,
         collated: false,
+        peculiar: false,
     }
 }
 

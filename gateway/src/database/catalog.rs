@@ -17,14 +17,17 @@ with server as (
     select case coalesce(to_jsonb(d) ->> 'datlocprovider', 'c')
         when 'c' then d.datcollate in ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
         when 'b' then true
-        else false end as bytewise
+        else false end as bytewise,
+        coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', d.datctype) ~* '^(tr|az|lt)([^a-z]|$)' as dotless
     from pg_database d where d.datname = current_database()
 ), collations as (
     select c.oid, c.collisdeterministic and case c.collprovider
         when 'd' then (select bytewise from server)
         when 'c' then coalesce(c.collcollate in ('C', 'POSIX', 'C.UTF-8', 'C.utf8'), false)
         when 'b' then true
-        else false end as bytewise
+        else false end as bytewise,
+        not c.collisdeterministic
+            or coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale', c.collctype, '') ~* '^(tr|az|lt)([^a-z]|$)' as peculiar
     from pg_collation c
 )
 select json_build_object(
@@ -44,7 +47,8 @@ select json_build_object(
             'default', case when a.attgenerated = '' then coalesce(pg_get_expr(d.adbin, d.adrelid), type.typdefault) end,
             'identity', a.attidentity <> '',
             'generated', a.attgenerated <> '',
-            'collated', coalesce(not o.bytewise, false) or coalesce(base.typname, type.typname) in ('citext', 'bpchar')
+            'collated', coalesce(not o.bytewise, false) or coalesce(base.typname, type.typname) in ('citext', 'bpchar'),
+            'peculiar', (select dotless from server) or coalesce(o.peculiar, false)
         ) order by a.attnum)
         from pg_attribute a
         join pg_type type on type.oid = a.atttypid
@@ -103,6 +107,8 @@ pub struct Column {
     pub generated: bool,
     /// Order or equality are not bytewise.
     pub collated: bool,
+    /// A nondeterministic collation, or a locale with a dotless i.
+    pub peculiar: bool,
 }
 
 /// A foreign key of one column.

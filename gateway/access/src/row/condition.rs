@@ -243,7 +243,7 @@ impl LeafTest {
             Test::Empty if kind == Some(Kind::Text) => Ok(Self::Empty),
             Test::NotEmpty if kind == Some(Kind::Text) => Ok(Self::NotEmpty),
             Test::Like(like) if kind == Some(Kind::Text) => {
-                Pattern::new(like, field.collated).map(Self::Like).ok_or_else(|| NotLocal::Constant(Arc::clone(&field.name)))
+                Pattern::new(like).map(Self::Like).ok_or_else(|| NotLocal::Constant(Arc::clone(&field.name)))
             }
             Test::Json(test) if matches!(&*field.database_type, "json" | "jsonb") => Ok(Self::Json(JsonCheck::new(test, field)?)),
             Test::Empty | Test::NotEmpty | Test::Like(_) | Test::Json(_) | Test::Geometry { .. } => Err(foreign()),

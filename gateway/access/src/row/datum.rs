@@ -72,7 +72,7 @@ impl Kind {
             "timestamp" => Self::Calendar(Calendar::DateTime),
             "timestamptz" => Self::Calendar(Calendar::Timestamp),
             "uuid" => Self::Uuid,
-            "text" | "varchar" => Self::Text,
+            "text" | "varchar" if !field.peculiar => Self::Text,
             _ => return None,
         })
     }

@@ -54,7 +54,7 @@ impl JsonCheck {
             JsonTest::Compare { path, test } => Self::Value(Box::new(ValueAt {
                 path: path.as_slice().into(),
                 binary: &*field.database_type == "jsonb",
-                test: ValueTest::new(test, &field.name)?,
+                test: ValueTest::new(test, field)?,
             })),
         })
     }
@@ -75,7 +75,8 @@ impl JsonCheck {
 }
 
 impl ValueTest {
-    fn new(test: &Test, name: &Arc<str>) -> Result<Self, NotLocal> {
+    fn new(test: &Test, field: &Field) -> Result<Self, NotLocal> {
+        let name = &field.name;
         let check = |numbers: bool| {
             let made = if numbers {
                 Check::new(Kind::Numeric, true, test).map(Self::Number)
@@ -92,7 +93,9 @@ impl ValueTest {
             Test::NotNull => Ok(Self::NotNull),
             Test::Empty => Ok(Self::Empty),
             Test::NotEmpty => Ok(Self::NotEmpty),
-            Test::Like(like) => Pattern::new(like, true).map(Self::Like).ok_or_else(|| NotLocal::Constant(Arc::clone(name))),
+            // Text inside json is lowered by the database's locale.
+            Test::Like(like) if like.ignore_case && field.peculiar => Err(NotLocal::Type(Arc::clone(name))),
+            Test::Like(like) => Pattern::new(like).map(Self::Like).ok_or_else(|| NotLocal::Constant(Arc::clone(name))),
             Test::Eq(one) | Test::Neq(one) | Test::Lt(one) | Test::Lte(one) | Test::Gt(one) | Test::Gte(one) => check(is_number(one)),
             Test::Between(low, high) | Test::NotBetween(low, high) => check(is_number(low) && is_number(high)),
             Test::In(list) | Test::Nin(list) => check(!list.is_empty() && list.iter().all(is_number)),

@@ -42,7 +42,7 @@ async fn constants_that_postgres_refuses_are_left_to_it() {
     let database = Database::start().await;
     let accepted = accepted(&database).await;
     let (mut refused, mut left) = (0, 0);
-    for kind in COMPARABLE {
+    for kind in COMPARABLE.iter().filter(|kind| !kind.peculiar) {
         let table = Table::of(kind);
         let taken = &accepted[&kind.id()];
         assert!(!taken.is_empty(), "{}", kind.sql);

@@ -84,11 +84,16 @@ impl PlanMaker<'_> {
 
     fn column_test(&mut self) -> (Operand, Test) {
         let (field, kind) = self.column();
-        let test = match kind.kind {
-            FieldType::Json if matches!(kind.name, "json" | "jsonb") && self.random.random_bool(0.7) => Test::Json(self.json(2)),
-            _ if !self.accepted.contains_key(&kind.id()) => self.null_test(),
-            FieldType::String | FieldType::Text | FieldType::Csv | FieldType::Hash if self.random.random_bool(0.5) => self.text_test(),
-            _ => self.value_test(kind),
+        let json = matches!(kind.name, "json" | "jsonb");
+        let text = matches!(kind.name, "text" | "varchar");
+        let test = if json && self.random.random_bool(0.7) {
+            Test::Json(self.json(2))
+        } else if !self.accepted.contains_key(&kind.id()) {
+            self.null_test()
+        } else if text && self.random.random_bool(0.5) {
+            self.text_test()
+        } else {
+            self.value_test(kind)
         };
         (Operand::Column(field), test)
     }
@@ -146,10 +151,13 @@ impl PlanMaker<'_> {
             50..99 => self.accepted[&kind.id()].choose(self.random).unwrap(),
             _ => kind.constants.choose(self.random).unwrap(),
         };
-        match kind.kind {
-            FieldType::Boolean if self.random.random_bool(0.5) => Scalar::Boolean(self.random.random_bool(0.5)),
-            FieldType::Integer | FieldType::BigInteger | FieldType::Float | FieldType::Decimal => Scalar::Number((*text).to_owned()),
-            _ => Scalar::Text((*text).to_owned()),
+        let number = matches!(kind.kind, FieldType::Integer | FieldType::BigInteger | FieldType::Float | FieldType::Decimal);
+        if kind.kind == FieldType::Boolean && self.random.random_bool(0.5) {
+            Scalar::Boolean(self.random.random_bool(0.5))
+        } else if number {
+            Scalar::Number((*text).to_owned())
+        } else {
+            Scalar::Text((*text).to_owned())
         }
     }
 
@@ -258,16 +266,12 @@ impl PlanMaker<'_> {
     fn search(&mut self, rules: usize) -> Search {
         let terms = (0..self.random.random_range(0..4)).filter_map(|_| {
             let (field, kind) = self.column();
-            let test = match kind.kind {
-                FieldType::String | FieldType::Text => {
-                    Test::Like(TextTest { place: TextPlace::Anywhere, ignore_case: true, negated: false, ..self.like() })
-                }
-                FieldType::Integer | FieldType::BigInteger | FieldType::Float | FieldType::Decimal | FieldType::Uuid => {
-                    Test::Eq(self.constant(kind))
-                }
+            let test = match kind.name {
+                "text" | "varchar" => Test::Like(TextTest { place: TextPlace::Anywhere, ignore_case: true, negated: false, ..self.like() }),
+                "int2" | "int4" | "int8" | "float4" | "float8" | "numeric" | "uuid" => Test::Eq(self.constant(kind)),
                 _ => return None,
             };
-            (kind.name != "bpchar").then(|| SearchTerm { field, shown: self.shown(rules), test })
+            Some(SearchTerm { field, shown: self.shown(rules), test })
         });
         Search { terms: terms.collect() }
     }

@@ -68,9 +68,9 @@ impl Database {
         let messages = self.client.simple_query(sql).await.unwrap_or_else(|error| panic!("{error:?} in {sql}"));
         messages
             .into_iter()
-            .filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
-                _ => None,
+            .filter_map(|message| {
+                let SimpleQueryMessage::Row(row) = message else { return None };
+                Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
             })
             .collect()
     }

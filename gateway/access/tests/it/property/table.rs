@@ -103,5 +103,13 @@ impl Table {
 
 fn field(name: String, kind: &ColumnType, nullable: bool) -> Field {
     let special = kind.special.to_vec();
-    Field { name: name.into(), database_type: kind.name.into(), nullable, special, collated: kind.collated, ..column("", kind.kind) }
+    Field {
+        name: name.into(),
+        database_type: kind.name.into(),
+        nullable,
+        special,
+        collated: kind.collated,
+        peculiar: kind.peculiar,
+        ..column("", kind.kind)
+    }
 }

@@ -11,6 +11,7 @@ pub(crate) struct ColumnType {
     /// As in the overview.
     pub(crate) name: &'static str,
     pub(crate) collated: bool,
+    pub(crate) peculiar: bool,
     pub(crate) special: &'static [Special],
     /// Every value is an array.
     pub(crate) array: bool,
@@ -34,7 +35,7 @@ const fn plain(
     values: &'static [&'static str],
     constants: &'static [&'static str],
 ) -> ColumnType {
-    ColumnType { kind, sql, name, collated: false, special: &[], array: false, values, constants }
+    ColumnType { kind, sql, name, collated: false, peculiar: false, special: &[], array: false, values, constants }
 }
 
 /// Every type that can be compared.
@@ -42,7 +43,7 @@ pub(crate) const COMPARABLE: &[ColumnType] = &[
     plain(FieldType::String, "varchar(4000)", "varchar", TEXTS, TEXTS),
     plain(FieldType::Text, "text", "text", TEXTS, TEXTS),
     ColumnType { collated: true, ..plain(FieldType::Text, "text collate \"de-x-icu\"", "text", TEXTS, TEXTS) },
-    ColumnType { collated: true, ..plain(FieldType::Text, "text collate \"tr-x-icu\"", "text", TEXTS, TEXTS) },
+    ColumnType { collated: true, peculiar: true, ..plain(FieldType::Text, "text collate \"tr-x-icu\"", "text", TEXTS, TEXTS) },
     ColumnType { special: &[Special::CastCsv], ..plain(FieldType::Csv, "text", "text", LISTS, LISTS) },
     plain(FieldType::Integer, "int2", "int2", SMALL_INTEGERS, INTEGER_CONSTANTS),
     plain(FieldType::Integer, "int4", "int4", INTEGERS, INTEGER_CONSTANTS),
