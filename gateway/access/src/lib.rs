@@ -15,12 +15,14 @@ pub mod accountability;
 pub mod payload;
 pub mod permission;
 pub mod plan;
+pub mod planner;
 pub mod query;
 pub mod refusal;
 pub mod row;
 pub mod schema;
 pub mod sql;
 pub mod statement;
+pub mod system;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod variables;

@@ -130,7 +130,9 @@ fn resolve_nested(value: &Value, variables: &Variables, nesting: usize) -> Value
                         Value::String(text) if LIST_OPERATORS.contains(&key.as_str()) && text.contains(',') => Value::Array(
                             text.split(',').flat_map(|item| spliced(&Value::String(item.to_owned()), variables, nesting)).collect(),
                         ),
-                        _ => resolve_nested(value, variables, nesting + 1),
+                        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                            resolve_nested(value, variables, nesting + 1)
+                        }
                     };
                     (key.clone(), resolved)
                 })

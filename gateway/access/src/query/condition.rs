@@ -175,12 +175,16 @@ fn check_value(operator: &str, value: &Value, skip: &impl Fn(&Value) -> bool) ->
     match operator {
         "_in" | "_nin" | "_between" | "_nbetween" => match value {
             Value::Array(items) if !items.is_empty() => Ok(()),
-            _ => refuse(format!("\"{operator}\" has to be an array of values")),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                refuse(format!("\"{operator}\" has to be an array of values"))
+            }
         },
         "_null" | "_nnull" | "_empty" | "_nempty" => match value {
             Value::Bool(_) | Value::Null => Ok(()),
             Value::String(text) if text.is_empty() => Ok(()),
-            _ => refuse(format!("\"{operator}\" has to be a boolean")),
+            Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                refuse(format!("\"{operator}\" has to be a boolean"))
+            }
         },
         "_json" | "_intersects" | "_nintersects" | "_intersects_bbox" | "_nintersects_bbox" => Ok(()),
         _ if skip(value) => Ok(()),

@@ -80,11 +80,6 @@ impl Name {
             leaf: Leaf::Call { function: function.to_owned(), field, path: json.map(str::to_owned) },
         })
     }
-
-    /// How many levels deep the name reaches.
-    pub(crate) fn depth(&self) -> usize {
-        self.path.len() + 1
-    }
 }
 
 /// `function` and what stands in its parentheses.

@@ -183,7 +183,7 @@ fn filter(value: &Value) -> Result<Condition, Refusal> {
             Ok(value) => Condition::parse(&value),
             Err(_) => refuse("Invalid JSON for filter object"),
         },
-        _ => Condition::parse(value),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Condition::parse(value),
     }
 }
 
@@ -229,7 +229,9 @@ fn aggregate(value: &Value) -> Result<IndexMap<String, Vec<String>>, Refusal> {
                     .ok_or_else(|| Refusal::InvalidQuery(format!("\"aggregate.{function}\" must be a list of fields")))
             })
             .collect(),
-        _ => refuse(format!("\"aggregate.{function}\" must be a list of fields")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            refuse(format!("\"aggregate.{function}\" must be a list of fields"))
+        }
     };
     let aggregate: IndexMap<_, _> =
         members.into_iter().map(|(function, value)| Ok((function.clone(), columns(&function, &value)?))).collect::<Result<_, Refusal>>()?;
