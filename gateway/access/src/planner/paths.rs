@@ -55,7 +55,10 @@ impl FieldMap {
                 let (field, scope) = key.split_once(':').map_or((key.as_str(), None), |(field, scope)| (field, Some(scope)));
                 // A scope on what is no many-to-any key is part of a name that does not exist.
                 let target = target(context, collection, field, scope);
-                let field = if scope.is_some() && target.is_none() { key } else { field };
+                if scope.is_some() && target.is_none() {
+                    note(&mut self.read, path, collection).insert(key.clone());
+                    return Ok(());
+                }
                 note(&mut self.read, path, collection).insert(field.to_owned());
                 match target {
                     Some(target) if mentions_fields(below) => {
@@ -97,13 +100,15 @@ impl FieldMap {
     /// Whether everything that was noted exists and may be read.
     pub(super) fn check(&self, context: &Context<'_>) -> Result<(), Refusal> {
         for (path, noted) in self.read.iter().chain(&self.other) {
-            if !context.grants(&noted.collection).readable() {
-                return Err(Refusal::ForbiddenCollection { collection: noted.collection.name.to_string(), path: path.clone() });
+            if context.grants(&noted.collection).readable() {
+                refuse(path, noted, |field| noted.collection.field(field).is_some())?;
             }
-            refuse(path, noted, |field| noted.collection.field(field).is_some())?;
         }
         for (path, noted) in self.other.iter().chain(&self.read) {
             let grants = context.grants(&noted.collection);
+            if !grants.readable() {
+                return Err(Refusal::ForbiddenCollection { collection: noted.collection.name.to_string(), path: path.clone() });
+            }
             refuse(path, noted, |field| grants.allows(field))?;
         }
         Ok(())
