@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
+use service_runtime::guarded_process::free_port;
 
 use crate::conformance::{Baseline, Fixture};
 use crate::harness::gateway::{Gateway, Program, gateway_path};
@@ -72,7 +73,9 @@ fn pages() {
         let _machine = beside_others().await;
         let data = std::env::temp_dir().join(format!("tidegate-dev-{}", std::process::id()));
         let data_dir = data.to_string_lossy().into_owned();
-        let dev = Program::new(&gateway_path(), &["dev", "--data-dir", &data_dir]).listen().await.context("gateway dev")?;
+        let port = free_port()?;
+        let arguments = ["dev", "--data-dir", &data_dir, "--port", &port.to_string()];
+        let dev = Program::new(&gateway_path(), &arguments).listen_on(port).await.context("gateway dev")?;
         let stage = Stage::set(&["main"]).await?;
         let outcome = stage.run("page.mjs", &[], Some(&dev)).await;
         let ended = dev.stop().await;

@@ -131,7 +131,11 @@ impl Program {
 
     /// Starts it on a free port and waits until it accepts connections there.
     pub(crate) async fn listen(self) -> Result<Gateway> {
-        let port = free_port()?;
+        self.listen_on(free_port()?).await
+    }
+
+    /// The same on a port that the caller chose.
+    pub(crate) async fn listen_on(self, port: u16) -> Result<Gateway> {
         let base = format!("http://127.0.0.1:{port}");
         let public_url = self.env.get("PUBLIC_URL").cloned().unwrap_or_else(|| base.clone());
         let running = self.env("HOST", "127.0.0.1").env("PORT", port.to_string()).env("PUBLIC_URL", public_url).start()?;
