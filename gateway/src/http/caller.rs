@@ -11,6 +11,8 @@ use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 
+use crate::auth::AuthError;
+use crate::error::ClientError;
 use crate::http::client_origin;
 use crate::http::reply::HttpError;
 use crate::state::Gateway;
@@ -28,7 +30,7 @@ impl FromRequestParts<Arc<Gateway>> for Caller {
     async fn from_request_parts(parts: &mut Parts, state: &Arc<Gateway>) -> Result<Self, HttpError> {
         let client = client_origin::of(parts, &state.config.proxy);
         let accountability = match token(parts, &state.config.auth.session_cookie.name) {
-            Some(token) => state.authenticator.token(&token, client).await.map_err(crate::error::ClientError::from)?.accountability,
+            Some(token) => state.authenticator.token(&token, client).await.map_err(refuse)?.accountability,
             None => Arc::new(state.directory.accountability(None, None, None, client)),
         };
         let permissions = state.directory.permissions(&accountability).await?;
@@ -53,4 +55,12 @@ pub(crate) fn cookie(parts: &Parts, name: &str) -> Option<String> {
     let values = parts.headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value.trim_matches('"').to_owned())
+}
+
+fn refuse(error: AuthError) -> HttpError {
+    match error {
+        AuthError::Expired => ClientError::TokenExpired.into(),
+        AuthError::Unavailable(error) => error.into(),
+        AuthError::InvalidCredentials | AuthError::InvalidToken | AuthError::Suspended | AuthError::InvalidOtp => ClientError::InvalidCredentials.into(),
+    }
 }

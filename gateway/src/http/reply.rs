@@ -47,7 +47,10 @@ impl From<ClientError> for HttpError {
 
 impl From<ItemsError> for HttpError {
     fn from(error: ItemsError) -> Self {
-        ClientError::from(error).into()
+        match error {
+            ItemsError::Refusal(refusal) => refusal.into(),
+            ItemsError::Database(error) => error.into(),
+        }
     }
 }
 
