@@ -3,6 +3,8 @@
 //! It must never use the gateway's library: what a client or an operator cannot see is tested beside its code.
 
 #[cfg(test)]
+mod bootstrap;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod conformance;
