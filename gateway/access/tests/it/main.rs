@@ -9,6 +9,8 @@ mod plans;
 #[cfg(test)]
 mod property;
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod sql;
 #[cfg(test)]
 mod sql_aggregates;
