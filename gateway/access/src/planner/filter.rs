@@ -7,15 +7,16 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::context::Context;
 use super::place::{Place, function};
 use super::test::{self, Operated, Outcome};
-use crate::plan::{Comparison, Filter, Function, Operand, Shown, Test};
+use crate::plan::{Comparison, Filter, Function, Hop, Operand, Shown, Test};
 use crate::query::condition::Condition;
 use crate::query::name;
 use crate::refusal::Refusal;
 use crate::schema::{Field, FieldType, RelationKind};
-use serde_json::Value;
 
 /// What the operators below a key talk about.
 enum Subject {
@@ -100,7 +101,7 @@ fn related(context: &Context<'_>, place: &Place, subject: &Subject, negated: boo
 }
 
 fn compare(context: &Context<'_>, place: &Place, subject: &Subject, operator: &str, value: &Value) -> Result<Option<Filter>, Refusal> {
-    let finish = |path: &[crate::plan::Hop], operand: Operand, shown: Shown, operated: &Operated<'_>| {
+    let finish = |path: &[Hop], operand: Operand, shown: Shown, operated: &Operated<'_>| {
         Ok(match test::plan(context, operated, operator, value)? {
             Outcome::Test(test) => Some(Filter::Compare(Comparison { path: path.to_vec(), operand, shown, test })),
             Outcome::Always => Some(Filter::And(Vec::new())),

@@ -7,12 +7,10 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::grants::Grants;
-use crate::plan::{Direction, Function, Hop};
+use crate::plan::{DatePart, Direction, Function, Hop};
+use crate::query::name;
 use crate::refusal::Refusal;
 use crate::schema::{Collection, Field, FieldType, RelationKind, Special};
-
-use crate::plan::DatePart;
-use crate::query::name;
 
 /// A row that conditions talk about.
 pub(super) struct Place {
@@ -57,9 +55,9 @@ impl Place {
                 let text = "You have to provide a collection scope when sorting or filtering on a many-to-any item";
                 return Err(Refusal::InvalidQuery(text.into()));
             }
-            (Some(RelationKind::ManyToOne(_) | RelationKind::OneToMany(_)) | None, _) => return Err(self.no_relation(&field.name)),
+            (Some(RelationKind::ManyToOne(_) | RelationKind::OneToMany(_)) | None, _) => return Err(self.invalid_key(&field.name)),
         };
-        let Some(target) = target else { return Err(self.no_relation(scope.unwrap_or(&field.name))) };
+        let Some(target) = target else { return Err(self.invalid_key(scope.unwrap_or(&field.name))) };
         let target = context.target(&target, &field.name)?;
         let access = Arc::clone(context.grants(&target).all());
         Ok(Hop { relation, direction, target, access, shown: self.grants.shown(&field.name) })
@@ -68,10 +66,6 @@ impl Place {
     /// The refusal of a key that has no meaning here.
     pub(super) fn invalid_key(&self, key: &str) -> Refusal {
         Refusal::InvalidQuery(format!("Invalid filter key \"{key}\" on \"{}\"", self.collection.name))
-    }
-
-    fn no_relation(&self, field: &str) -> Refusal {
-        self.invalid_key(field)
     }
 }
 

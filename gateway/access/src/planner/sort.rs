@@ -3,6 +3,7 @@
 //! It must never sort by a value that the session may not see: keys carry where they may be seen, and hops the target's rules.
 //! Every list ends with its key, so that equal rows stand in one order: the protocol leaves ties to the disk.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::context::Context;
@@ -78,7 +79,7 @@ fn column(place: &Place, field: &Arc<Field>, descending: bool, rows: &Rows) -> S
 }
 
 fn one(context: &Context<'_>, root: &Place, name: &Name, descending: bool, rows: &Rows) -> Result<Sort, Refusal> {
-    let mut place = Place { collection: Arc::clone(&root.collection), grants: std::rc::Rc::clone(&root.grants), path: Vec::new() };
+    let mut place = Place { collection: Arc::clone(&root.collection), grants: Rc::clone(&root.grants), path: Vec::new() };
     let unknown = |place: &Place, field: &str| Refusal::ForbiddenFields {
         fields: vec![field.to_owned()],
         collection: place.collection.name.to_string(),

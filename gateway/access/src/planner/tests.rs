@@ -1,6 +1,7 @@
 mod fields;
 mod filters;
 mod orders;
+mod properties;
 mod rights;
 mod sketch;
 
