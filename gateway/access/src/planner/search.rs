@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::context::Context;
+use super::test::fits_real;
 use crate::plan::{Scalar, Search, SearchTerm, Test, TextPlace, TextTest};
 use crate::query::number;
 use crate::schema::{Collection, Field, FieldType};
@@ -36,7 +37,7 @@ fn test(field: &Field, text: &str) -> Option<Test> {
             whole(text).filter(|value| (low..=high).contains(value)).map(|_| number())
         }
         T::BigInteger => whole(text).map(|_| number()),
-        T::Float => canonical(text).map(|_| number()),
+        T::Float => canonical(text).filter(|value| &*field.database_type != "float4" || fits_real(*value)).map(|_| number()),
         T::Decimal => canonical(text).filter(|value| value.abs() <= DECIMAL_RANGE).map(|_| number()),
         T::Uuid => {
             let id = uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == 36)?;

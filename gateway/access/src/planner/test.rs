@@ -139,6 +139,10 @@ fn text_test(operator: &str, (place, ignore_case, negated): TextForm, value: &Va
         (_, Some(text)) => sendable(text)?,
         (_, None) => return refuse(format!("The filter value for \"{operator}\" has to be a string, number, or boolean")),
     };
+    // The pattern would end with an escape that escapes nothing.
+    if place == TextPlace::End && text.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1 {
+        return refuse(format!("The filter value for \"{operator}\" can't end with a backslash"));
+    }
     Ok(TextTest { place, text, ignore_case, negated })
 }
 
@@ -226,13 +230,20 @@ impl Operated<'_> {
             "int8" => 9_223_372_036_854_774_784.0,
             _ => 2_147_483_647.0,
         };
-        if number > limit || number < -limit - 1.0 {
+        let fits = number <= limit && number >= -limit - 1.0 && (self.database_type != "float4" || fits_real(number));
+        if !fits {
             return refuse("Numeric value is out of range");
         }
         // A decimal's digits beyond those of a double are kept.
         let digits = value.as_str().map(str::trim).filter(|_| self.kind == FieldType::Decimal).filter(|text| plain_decimal(text));
         Ok(Scalar::Number(digits.map_or_else(|| plain(number), str::to_owned)))
     }
+}
+
+/// Whether a `real` can hold the number, neither too large nor too near to zero.
+pub(super) fn fits_real(number: f64) -> bool {
+    let real = number as f32;
+    number.is_infinite() || (real.is_finite() && (real != 0.0 || number == 0.0))
 }
 
 /// A number without exponent, which every numeric type of Postgres reads.

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod database;
 #[cfg(test)]
+mod operators;
+#[cfg(test)]
 mod plans;
 #[cfg(test)]
 mod property;
