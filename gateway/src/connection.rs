@@ -1,11 +1,25 @@
 //! One open socket: what is read, what is written, who speaks, and when it ends.
 //!
 //! ```text
-//! socket ─▶ reader ─▶ command::dispatch ─▶ send_queue ─▶ socket
-//!              └──── lifecycle owns all three and the timers (handshake, expiry, heartbeat)
+//!            ┌──────────────── lifecycle (one task per connection) ────────────────┐
+//! socket ──▶ │ reader ─▶ Conversation::message ─▶ … ─▶ Session::queue ─▶ writer    │ ──▶ socket
+//!            │ clocks: handshake, token expiry, heartbeat                          │
+//!            └─────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! It must never know what a message means; that is `command`.
+//! It must never know what a message means: that is the endpoint's [`endpoint::Conversation`].
+//!
+//! Idle cost of one connection: its task (about 2 KiB with reader, writer and clocks), the [`session::Session`] and one
+//! timer. Nothing is buffered while nothing arrives, and nothing queued while the client reads.
 
+mod clocks;
+pub mod endpoint;
 pub mod frame;
+pub mod lifecycle;
+pub mod open;
+mod reader;
 pub mod send_queue;
+pub mod session;
+mod standing;
+#[cfg(test)]
+mod testing;

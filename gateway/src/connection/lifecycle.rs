@@ -1,0 +1,136 @@
+//! The owner of a connection: starts its reader, writer and clocks, and sees to it that it ends in order.
+//!
+//! Whatever ends a connection does so through the queue: the writer flushes, sends the close frame and returns, and that
+//! is the one event that ends this future. It must never leave anything behind: the place, the entry among the open
+//! connections and the endpoint's clean-up happen on every way out, panics included.
+
+use std::net::Shutdown;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use tokio::net::TcpStream;
+
+use crate::auth::Identity;
+use crate::config::AuthMode;
+use crate::connection::clocks;
+use crate::connection::endpoint::Endpoint;
+use crate::connection::open::{OpenConnections, Place};
+use crate::connection::reader::{self, Incoming};
+use crate::connection::send_queue::{self, Writer};
+use crate::connection::session::{Session, SessionStart};
+use crate::error::CloseReason;
+use crate::metrics::Metrics;
+
+pub use crate::connection::reader::MessageLimits;
+
+/// How long a client may take to answer a close, and to stop sending.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// A connection that has just been upgraded.
+#[derive(Debug)]
+pub struct Opening {
+    /// The socket.
+    pub socket: TcpStream,
+    /// What came behind the upgrade request.
+    pub early: Bytes,
+    /// Its place.
+    pub place: Place,
+    /// What its endpoint demands.
+    pub mode: AuthMode,
+    /// Who it is by its request.
+    pub identity: Identity,
+    /// Times and bounds.
+    pub limits: ConnectionOptions,
+}
+
+/// Times and bounds of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionOptions {
+    /// For the first authentication, and for a new token after expiry.
+    pub auth_timeout: Duration,
+    /// Between the server's pings; `None` sends none.
+    pub heartbeat: Option<Duration>,
+    /// The largest message.
+    pub messages: MessageLimits,
+    /// What may wait to be written, in bytes.
+    pub queue: usize,
+    /// Messages in work at once.
+    pub operations: usize,
+}
+
+/// Runs a connection from its upgrade to its end.
+pub async fn run<E: Endpoint>(endpoint: &E, metrics: &Metrics, opening: Opening) {
+    let Opening { socket, early, place, mode, identity, limits } = opening;
+    let (read, write) = socket.into_split();
+    let (queue, writer) = send_queue::open(write, limits.queue, metrics.queue.clone());
+    let session = Session::new(SessionStart { place, mode, auth_timeout: limits.auth_timeout, identity, queue, operations: limits.operations });
+    let session = Arc::new(session);
+    let enrolled = OpenConnections::enrol(Arc::clone(&session));
+    let incoming = Incoming::new(read, early, Arc::clone(&session));
+    let serving = serve(endpoint, &session, incoming, writer, limits);
+    let reason = match AssertUnwindSafe(serving).catch_unwind().await {
+        Ok(reason) => reason,
+        Err(_) => {
+            tracing::error!(connection = %session.id(), "a connection panicked");
+            CloseReason::InternalError
+        }
+    };
+    session.queue().abort();
+    drop(enrolled);
+    endpoint.closed(&session).await;
+    metrics.closed.with_label_values(&[reason.label()]).inc();
+    tracing::debug!(connection = %session.id(), reason = reason.label(), "connection closed");
+}
+
+/// Returns why the connection ended.
+async fn serve<E: Endpoint>(
+    endpoint: &E,
+    session: &Arc<Session>,
+    mut incoming: Incoming,
+    writer: Writer,
+    limits: ConnectionOptions,
+) -> CloseReason {
+    let mut conversation = endpoint.converse(session);
+    let mut answered = false;
+    let reason = {
+        let mut reading = pin!(reader::run(&mut incoming, &mut conversation, limits.messages));
+        let mut clocks = pin!(clocks::run(endpoint, session, limits.heartbeat));
+        let mut writing = pin!(writer.run());
+        let mut ended = None;
+        let written = loop {
+            // None of these is dropped before the connection ends: they are polled by reference, again and again.
+            tokio::select! {
+                written = &mut writing => break written,
+                reason = &mut reading, if ended.is_none() => {
+                    ended = Some(reason);
+                    if reason == CloseReason::PeerGone {
+                        session.queue().abort();
+                    } else {
+                        session.queue().close(reason);
+                    }
+                }
+                never = &mut clocks => match never {},
+            }
+        };
+        if written.is_some() && ended.is_none() {
+            // The close frame is on its way; the client's own ends the reader.
+            ended = tokio::time::timeout(LINGER, &mut reading).await.ok();
+        }
+        answered |= matches!(ended, Some(CloseReason::ClientClosed(_) | CloseReason::PeerGone));
+        written
+    };
+    if reason.is_some() && !answered {
+        // The client may still be sending what was refused. It is told that nothing more comes, and read to its end.
+        incoming.shut(Shutdown::Write);
+        let _ended = tokio::time::timeout(LINGER, incoming.discard()).await;
+    }
+    incoming.shut(Shutdown::Both);
+    reason.unwrap_or(CloseReason::PeerGone)
+}
+
+#[cfg(test)]
+mod tests;

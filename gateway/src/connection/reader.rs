@@ -1,0 +1,222 @@
+//! The reading side of a connection: frames to messages, within bounds, with pings answered on the way.
+//!
+//! `fastwebsockets` parses frames; three things around it are ours. Its `read_frame` must not be dropped half-way, so it
+//! stands in no `select!`: the whole reader is one future that lives as long as the connection. Its size limit is per
+//! frame, so fragments are put together here under one limit for the message. And its buffer (8 KiB, more after a large
+//! message) lives only while something is arriving: when every byte that came has been consumed the parser is dropped, and
+//! the connection waits for its socket with nothing allocated.
+//!
+//! It must never hold a message while it waits for the next, nor read on while a message waits for its turn: the client
+//! is slowed down by TCP.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use fastwebsockets::{Frame as WireFrame, OpCode, Payload, Role, WebSocketError, WebSocketRead};
+use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
+
+use crate::connection::endpoint::Conversation;
+use crate::connection::frame::Frame;
+use crate::connection::session::Session;
+use crate::error::CloseReason;
+
+/// The largest payload of a control frame (RFC 6455 §5.5).
+const CONTROL_MAX: usize = 125;
+/// The largest head of a frame, mask included.
+const HEAD_MAX: usize = 16;
+
+/// The largest message a connection may send.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageLimits {
+    /// Once it may speak.
+    pub authenticated: usize,
+    /// While it still has to authenticate.
+    pub unauthenticated: usize,
+}
+
+/// Bytes from the peer, those that came with the upgrade first; counts them as a life sign.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    socket: OwnedReadHalf,
+    early: Bytes,
+    session: Arc<Session>,
+}
+
+impl Incoming {
+    pub(super) const fn new(socket: OwnedReadHalf, early: Bytes, session: Arc<Session>) -> Self {
+        Self { socket, early, session }
+    }
+
+    /// Waits until there is something to read, without a buffer.
+    async fn readable(&self) -> io::Result<()> {
+        if self.early.has_remaining() { Ok(()) } else { self.socket.readable().await }
+    }
+
+    /// Reads and forgets until the peer ends. A socket that is closed with unread bytes is reset, and a peer whose socket is
+    /// reset may never see the close frame.
+    pub(super) async fn discard(&mut self) {
+        self.early.clear();
+        let mut scratch = [0; 4096];
+        while matches!(self.socket.read(&mut scratch).await, Ok(count) if count > 0) {}
+    }
+
+    /// Ends one or both directions, though something may still hold the writing side.
+    pub(super) fn shut(&self, how: Shutdown) {
+        // A peer that is gone already needs no telling.
+        let _gone = socket2::SockRef::from(self.socket.as_ref()).shutdown(how);
+    }
+}
+
+impl AsyncRead for Incoming {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        if self.early.has_remaining() {
+            let count = self.early.len().min(buffer.remaining());
+            buffer.put_slice(&self.early.split_to(count));
+            if self.early.is_empty() {
+                // Lets go of the buffer of the upgrade request.
+                self.early = Bytes::new();
+            }
+        } else {
+            ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
+        }
+        self.session.receive(buffer.filled().len() - before);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Reads until the connection ends; says why. Messages go to `conversation`, one after the other.
+pub(super) async fn run(incoming: &mut Incoming, conversation: &mut impl Conversation, limits: MessageLimits) -> CloseReason {
+    let session = Arc::clone(&incoming.session);
+    let mut parts: Option<Parts> = None;
+    loop {
+        if incoming.readable().await.is_err() {
+            return CloseReason::PeerGone;
+        }
+        let unconsumed = session.received();
+        let mut consumed = 0;
+        let (mut frames, _) = fastwebsockets::after_handshake_split(&mut *incoming, tokio::io::sink(), Role::Server);
+        frames.set_auto_pong(false);
+        while session.received() - unconsumed > consumed || consumed == 0 {
+            let limit = if session.must_authenticate() { limits.unauthenticated } else { limits.authenticated };
+            let room = limit.saturating_sub(parts.as_ref().map_or(0, |parts| parts.bytes.len()));
+            let (frame, size) = match next(&mut frames, room).await {
+                Ok(next) => next,
+                Err(reason) => return reason,
+            };
+            consumed += size;
+            match step(frame, room, &mut parts, &session) {
+                Ok(Some(message)) => conversation.message(message).await,
+                Ok(None) => {}
+                Err(reason) => return reason,
+            }
+        }
+    }
+}
+
+/// A message of several frames, so far.
+struct Parts {
+    text: bool,
+    bytes: BytesMut,
+}
+
+/// The next frame and its size on the wire, or less if its head is longer than need be.
+async fn next<'f>(
+    frames: &mut WebSocketRead<&mut Incoming>,
+    room: usize,
+) -> Result<(WireFrame<'f>, u64), CloseReason> {
+    // The limit is exclusive there, and a ping may come between the last two fragments.
+    frames.set_max_message_size(room.max(CONTROL_MAX).saturating_add(1));
+    let mut frame = match frames.read_frame(&mut |_| async { Ok::<(), Infallible>(()) }).await {
+        Ok(frame) => frame,
+        Err(error) => return Err(fault(&error)),
+    };
+    let mut head = [0; HEAD_MAX];
+    let size = frame.fmt_head(&mut head);
+    let masked = head[1] & 0x80 != 0;
+    if !masked {
+        // RFC 6455 §5.1: a server closes when a frame is not masked.
+        return Err(CloseReason::ProtocolError);
+    }
+    Ok((frame, (size + frame.payload.len()) as u64))
+}
+
+/// Takes one frame in. `Some` is a whole message.
+fn step(frame: WireFrame<'_>, room: usize, parts: &mut Option<Parts>, session: &Session) -> Result<Option<BytesMut>, CloseReason> {
+    let control = matches!(frame.opcode, OpCode::Close | OpCode::Ping | OpCode::Pong);
+    if frame.payload.len() > if control { CONTROL_MAX } else { room } {
+        return Err(if control { CloseReason::ProtocolError } else { CloseReason::MessageTooBig });
+    }
+    match (frame.opcode, parts.take()) {
+        (OpCode::Close, _) => Err(CloseReason::ClientClosed(close_code(&frame.payload))),
+        (OpCode::Ping, before) => {
+            session.send(Frame::pong(&frame.payload));
+            *parts = before;
+            Ok(None)
+        }
+        (OpCode::Pong, before) => {
+            *parts = before;
+            Ok(None)
+        }
+        (OpCode::Text | OpCode::Binary, None) if frame.fin => Ok(Some(owned(frame.payload))),
+        (OpCode::Text | OpCode::Binary, None) => {
+            // A copy of its own: the payload shares the parser's buffer.
+            *parts = Some(Parts { text: frame.opcode == OpCode::Text, bytes: BytesMut::from(&*frame.payload) });
+            Ok(None)
+        }
+        (OpCode::Continuation, Some(mut message)) => {
+            message.bytes.extend_from_slice(&frame.payload);
+            if !frame.fin {
+                *parts = Some(message);
+                return Ok(None);
+            }
+            if message.text && std::str::from_utf8(&message.bytes).is_err() {
+                return Err(CloseReason::InvalidText);
+            }
+            Ok(Some(message.bytes))
+        }
+        (OpCode::Text | OpCode::Binary, Some(_)) | (OpCode::Continuation, None) => Err(CloseReason::ProtocolError),
+    }
+}
+
+fn owned(payload: Payload<'_>) -> BytesMut {
+    match payload {
+        Payload::Bytes(bytes) => bytes,
+        Payload::Owned(bytes) => BytesMut::from(&*bytes),
+        Payload::Borrowed(bytes) => BytesMut::from(bytes),
+        Payload::BorrowedMut(bytes) => BytesMut::from(&*bytes),
+    }
+}
+
+fn close_code(payload: &[u8]) -> Option<u16> {
+    payload.first_chunk().map(|code| u16::from_be_bytes(*code))
+}
+
+/// What a fault of the wire means for the connection.
+fn fault(error: &WebSocketError) -> CloseReason {
+    match error {
+        WebSocketError::UnexpectedEOF | WebSocketError::IoError(_) | WebSocketError::ConnectionClosed => CloseReason::PeerGone,
+        WebSocketError::InvalidUTF8 => CloseReason::InvalidText,
+        WebSocketError::FrameTooLarge => CloseReason::MessageTooBig,
+        WebSocketError::InvalidFragment
+        | WebSocketError::InvalidContinuationFrame
+        | WebSocketError::InvalidStatusCode(_)
+        | WebSocketError::InvalidUpgradeHeader
+        | WebSocketError::InvalidConnectionHeader
+        | WebSocketError::InvalidCloseFrame
+        | WebSocketError::InvalidCloseCode
+        | WebSocketError::ReservedBitsNotZero
+        | WebSocketError::ControlFrameFragmented
+        | WebSocketError::PingFrameTooLarge
+        | WebSocketError::InvalidSecWebsocketVersion
+        | WebSocketError::InvalidValue
+        | WebSocketError::MissingSecWebSocketKey
+        | WebSocketError::SendError(_) => CloseReason::ProtocolError,
+    }
+}

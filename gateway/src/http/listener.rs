@@ -1,0 +1,142 @@
+//! The listener: accepts TCP connections and serves HTTP/1.1 on them until a socket is taken over by an upgrade.
+//!
+//! `axum::serve` has no time limit for the head of a request and no limit of connections, so the accept loop is ours. It
+//! must never let one connection's fault touch another, nor hold more connections than configured: beyond the limit they
+//! wait in the kernel's backlog.
+//!
+//! ```text
+//! accept ─▶ permit ─▶ task: head within the limit ─▶ router ─┬─▶ reply, next request
+//!                                                            └─▶ upgrade: the permit moves with the socket
+//! ```
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::header::DATE;
+use axum::http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use service_runtime::{Backoff, CancellationToken, Tasks};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::ServiceExt as _;
+
+/// The largest head of a request, and what is buffered of a body.
+const HEAD_BYTES: usize = 64 * 1024;
+/// Headers of one request.
+const HEADERS: usize = 100;
+
+/// Bounds of a listener.
+#[derive(Debug, Clone, Copy)]
+pub struct ListenerLimits {
+    /// TCP connections at a time.
+    pub connections: usize,
+    /// From accept, or the end of a reply, to the end of the next request's head.
+    pub header_timeout: Duration,
+}
+
+/// The place of one TCP connection among those that a node may hold; whoever takes over the socket keeps it.
+#[derive(Debug, Clone)]
+pub struct ConnectionPermit(#[expect(dead_code, reason = "held for its Drop")] Arc<OwnedSemaphorePermit>);
+
+/// Accepts until `shutdown`; then connections end after the request that they are at. Returns once nothing new is accepted.
+pub async fn serve(listener: TcpListener, router: Router, limits: ListenerLimits, tasks: &Tasks, shutdown: CancellationToken) {
+    let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
+    let mut pause = Backoff::new(Duration::from_millis(5), Duration::from_secs(1));
+    loop {
+        // All three are cancel-safe: a permit that was not returned is not taken, a connection stays in the backlog.
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => return,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        match accepted {
+            Ok((stream, peer, permit)) => {
+                pause.reset();
+                tasks.spawn("http connection", connection(stream, peer, permit, router.clone(), limits, shutdown.clone()));
+            }
+            Err(error) => {
+                // Out of descriptors, or the peer left while it waited; neither is a reason to stop.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = pause.wait() => {}
+                }
+            }
+        }
+    }
+}
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, SocketAddr, ConnectionPermit)> {
+    let permit = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    // Frames are small and each is to arrive on its own.
+    stream.set_nodelay(true)?;
+    Ok((stream, peer, ConnectionPermit(Arc::new(permit))))
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+    router: Router,
+    limits: ListenerLimits,
+    shutdown: CancellationToken,
+) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(permit.clone());
+        let router = router.clone();
+        async move { Ok::<_, Infallible>(dated(answer(router, request).await)) }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .title_case_headers(true)
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut serving = pin!(serving);
+    let ended = tokio::select! {
+        // Polled again below if the other branch is taken, never dropped half-way.
+        ended = &mut serving => ended,
+        () = shutdown.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        // Clients that go away or speak no HTTP are their own affair.
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+async fn answer(router: Router, request: Request<Incoming>) -> Response<Body> {
+    match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// Every reply carries a date but the one that opens a socket, which has exactly the headers of the protocol.
+fn dated(mut response: Response<Body>) -> Response<Body> {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS && !response.headers().contains_key(DATE) {
+        let now = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&jiff::Timestamp::now());
+        if let Ok(now) = now.map_err(|_| ()).and_then(|now| HeaderValue::try_from(now).map_err(|_| ())) {
+            response.headers_mut().insert(DATE, now);
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;
