@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::auth::Identity;
 use crate::config::AuthMode;
@@ -67,7 +68,8 @@ pub async fn run<E: Endpoint>(endpoint: &E, metrics: &Metrics, opening: Opening)
     let Opening { socket, early, place, mode, identity, limits } = opening;
     let (read, write) = socket.into_split();
     let (queue, writer) = send_queue::open(write, limits.queue, metrics.queue.clone());
-    let session = Session::new(SessionStart { place, mode, auth_timeout: limits.auth_timeout, identity, queue, operations: limits.operations });
+    let session =
+        Session::new(SessionStart { place, mode, auth_timeout: limits.auth_timeout, identity, queue, operations: limits.operations });
     let session = Arc::new(session);
     let enrolled = OpenConnections::enrol(Arc::clone(&session));
     let incoming = Incoming::new(read, early, Arc::clone(&session));
@@ -95,8 +97,7 @@ async fn serve<E: Endpoint>(
     limits: ConnectionOptions,
 ) -> CloseReason {
     let mut conversation = endpoint.converse(session);
-    let mut answered = false;
-    let reason = {
+    let (written, answered, deadline) = {
         let mut reading = pin!(reader::run(&mut incoming, &mut conversation, limits.messages));
         let mut clocks = pin!(clocks::run(endpoint, session, limits.heartbeat));
         let mut writing = pin!(writer.run());
@@ -116,20 +117,20 @@ async fn serve<E: Endpoint>(
                 never = &mut clocks => match never {},
             }
         };
+        let deadline = Instant::now() + LINGER;
         if written.is_some() && ended.is_none() {
             // The close frame is on its way; the client's own ends the reader.
-            ended = tokio::time::timeout(LINGER, &mut reading).await.ok();
+            ended = tokio::time::timeout_at(deadline, &mut reading).await.ok();
         }
-        answered |= matches!(ended, Some(CloseReason::ClientClosed(_) | CloseReason::PeerGone));
-        written
+        (written, matches!(ended, Some(CloseReason::ClientClosed(_) | CloseReason::PeerGone)), deadline)
     };
-    if reason.is_some() && !answered {
+    if written.is_some() && !answered {
         // The client may still be sending what was refused. It is told that nothing more comes, and read to its end.
         incoming.shut(Shutdown::Write);
-        let _ended = tokio::time::timeout(LINGER, incoming.discard()).await;
+        let _ended = tokio::time::timeout_at(deadline, incoming.discard()).await;
     }
     incoming.shut(Shutdown::Both);
-    reason.unwrap_or(CloseReason::PeerGone)
+    written.unwrap_or(CloseReason::PeerGone)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use fastwebsockets::{Frame as WireFrame, OpCode, Payload, Role, WebSocketError, WebSocketRead};
+use fastwebsockets::{OpCode, Payload, Role, WebSocketError, WebSocketRead};
 use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
@@ -62,7 +62,8 @@ impl Incoming {
     /// reset may never see the close frame.
     pub(super) async fn discard(&mut self) {
         self.early.clear();
-        let mut scratch = [0; 4096];
+        // On the heap: as a part of this future it would weigh on every idle connection.
+        let mut scratch = vec![0; 16_384];
         while matches!(self.socket.read(&mut scratch).await, Ok(count) if count > 0) {}
     }
 
@@ -106,12 +107,12 @@ pub(super) async fn run(incoming: &mut Incoming, conversation: &mut impl Convers
         while session.received() - unconsumed > consumed || consumed == 0 {
             let limit = if session.must_authenticate() { limits.unauthenticated } else { limits.authenticated };
             let room = limit.saturating_sub(parts.as_ref().map_or(0, |parts| parts.bytes.len()));
-            let (frame, size) = match next(&mut frames, room).await {
-                Ok(next) => next,
+            let piece = match next(&mut frames, room).await {
+                Ok(piece) => piece,
                 Err(reason) => return reason,
             };
-            consumed += size;
-            match step(frame, room, &mut parts, &session) {
+            consumed += piece.size;
+            match step(piece, room, &mut parts, &session) {
                 Ok(Some(message)) => conversation.message(message).await,
                 Ok(None) => {}
                 Err(reason) => return reason,
@@ -126,37 +127,42 @@ struct Parts {
     bytes: BytesMut,
 }
 
-/// The next frame and its size on the wire, or less if its head is longer than need be.
-async fn next<'f>(
-    frames: &mut WebSocketRead<&mut Incoming>,
-    room: usize,
-) -> Result<(WireFrame<'f>, u64), CloseReason> {
+/// One frame, unmasked.
+struct Piece {
+    fin: bool,
+    opcode: OpCode,
+    payload: BytesMut,
+    /// On the wire, or less if the head was longer than need be.
+    size: u64,
+}
+
+async fn next(frames: &mut WebSocketRead<&mut Incoming>, room: usize) -> Result<Piece, CloseReason> {
     // The limit is exclusive there, and a ping may come between the last two fragments.
     frames.set_max_message_size(room.max(CONTROL_MAX).saturating_add(1));
-    let mut frame = match frames.read_frame(&mut |_| async { Ok::<(), Infallible>(()) }).await {
-        Ok(frame) => frame,
-        Err(error) => return Err(fault(&error)),
-    };
+    let read = frames.read_frame(&mut |_| async { Ok::<(), Infallible>(()) }).await;
+    let mut frame = read.map_err(|error| fault(&error))?;
     let mut head = [0; HEAD_MAX];
     let size = frame.fmt_head(&mut head);
-    let masked = head[1] & 0x80 != 0;
-    if !masked {
+    let [_, length, ..] = head;
+    if length & 0x80 == 0 {
         // RFC 6455 §5.1: a server closes when a frame is not masked.
         return Err(CloseReason::ProtocolError);
     }
-    Ok((frame, (size + frame.payload.len()) as u64))
+    let size = (size + frame.payload.len()) as u64;
+    Ok(Piece { fin: frame.fin, opcode: frame.opcode, payload: owned(frame.payload), size })
 }
 
 /// Takes one frame in. `Some` is a whole message.
-fn step(frame: WireFrame<'_>, room: usize, parts: &mut Option<Parts>, session: &Session) -> Result<Option<BytesMut>, CloseReason> {
-    let control = matches!(frame.opcode, OpCode::Close | OpCode::Ping | OpCode::Pong);
-    if frame.payload.len() > if control { CONTROL_MAX } else { room } {
+fn step(piece: Piece, room: usize, parts: &mut Option<Parts>, session: &Session) -> Result<Option<BytesMut>, CloseReason> {
+    let Piece { fin, opcode, payload, .. } = piece;
+    let control = matches!(opcode, OpCode::Close | OpCode::Ping | OpCode::Pong);
+    if payload.len() > if control { CONTROL_MAX } else { room } {
         return Err(if control { CloseReason::ProtocolError } else { CloseReason::MessageTooBig });
     }
-    match (frame.opcode, parts.take()) {
-        (OpCode::Close, _) => Err(CloseReason::ClientClosed(close_code(&frame.payload))),
+    match (opcode, parts.take()) {
+        (OpCode::Close, _) => Err(CloseReason::ClientClosed(close_code(&payload))),
         (OpCode::Ping, before) => {
-            session.send(Frame::pong(&frame.payload));
+            session.send(Frame::pong(&payload));
             *parts = before;
             Ok(None)
         }
@@ -164,15 +170,15 @@ fn step(frame: WireFrame<'_>, room: usize, parts: &mut Option<Parts>, session: &
             *parts = before;
             Ok(None)
         }
-        (OpCode::Text | OpCode::Binary, None) if frame.fin => Ok(Some(owned(frame.payload))),
+        (OpCode::Text | OpCode::Binary, None) if fin => Ok(Some(payload)),
         (OpCode::Text | OpCode::Binary, None) => {
             // A copy of its own: the payload shares the parser's buffer.
-            *parts = Some(Parts { text: frame.opcode == OpCode::Text, bytes: BytesMut::from(&*frame.payload) });
+            *parts = Some(Parts { text: opcode == OpCode::Text, bytes: BytesMut::from(&*payload) });
             Ok(None)
         }
         (OpCode::Continuation, Some(mut message)) => {
-            message.bytes.extend_from_slice(&frame.payload);
-            if !frame.fin {
+            message.bytes.extend_from_slice(&payload);
+            if !fin {
                 *parts = Some(message);
                 return Ok(None);
             }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::endpoint::{Conversation, Endpoint, EndpointKind, RightsChange};
 use super::frame::Frame;
 use super::lifecycle::{self, ConnectionOptions, MessageLimits, Opening};
-use super::open::{ConnectionLimits, OpenConnections};
+use super::open::{ConnectionLimits, OpenConnections, Place};
 use super::session::Session;
 use crate::auth::{Identity, Proof};
 use crate::config::AuthMode;
@@ -39,7 +39,7 @@ pub(super) enum Seen {
 }
 
 /// Echoes, and does what messages say.
-pub(super) struct TestEndpoint(mpsc::Sender<Seen>);
+pub(super) struct TestEndpoint(pub(super) mpsc::Sender<Seen>);
 
 pub(super) struct TestConversation {
     session: Arc<Session>,
@@ -123,6 +123,28 @@ pub(super) fn connections(unauthenticated: usize, rest: Option<u64>) -> (Arc<Ope
     (OpenConnections::with_limits(limits, Arc::clone(&metrics)), metrics)
 }
 
+/// An upgraded connection and its client.
+pub(super) async fn opening(setting: Setting, place: Place) -> (TcpStream, Opening) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let (client, server) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+    let public = || Identity::public(Accountability::public(Arc::new(ClientOrigin::default())));
+    let opening = Opening {
+        socket: server.unwrap().0,
+        early: Bytes::from_static(setting.early),
+        place,
+        mode: setting.mode,
+        identity: setting.identity.unwrap_or_else(public),
+        limits: ConnectionOptions {
+            auth_timeout: setting.auth_timeout,
+            heartbeat: setting.heartbeat,
+            messages: MessageLimits { authenticated: LARGE, unauthenticated: SMALL },
+            queue: 100_000,
+            operations: 2,
+        },
+    };
+    (client.unwrap(), opening)
+}
+
 impl Stage {
     pub(super) async fn set(setting: Setting) -> Self {
         let (connections, metrics) = connections(10, None);
@@ -130,31 +152,15 @@ impl Stage {
     }
 
     pub(super) async fn join(setting: Setting, connections: Arc<OpenConnections>, metrics: Arc<Metrics>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let (client, server) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let place = connections.reserve(EndpointKind::Rest).unwrap();
         if setting.mode == AuthMode::Handshake && setting.identity.is_none() {
             place.wait_for_authentication().unwrap();
         }
-        let public = || Identity::public(Accountability::public(Arc::new(ClientOrigin::default())));
-        let opening = Opening {
-            socket: server.unwrap().0,
-            early: Bytes::from_static(setting.early),
-            place,
-            mode: setting.mode,
-            identity: setting.identity.unwrap_or_else(public),
-            limits: ConnectionOptions {
-                auth_timeout: setting.auth_timeout,
-                heartbeat: setting.heartbeat,
-                messages: MessageLimits { authenticated: LARGE, unauthenticated: SMALL },
-                queue: 100_000,
-                operations: 2,
-            },
-        };
+        let (client, opening) = opening(setting, place).await;
         let (sender, seen) = mpsc::channel(1000);
         let tasks = Tasks::new();
         tasks.spawn("connection", async move { lifecycle::run(&TestEndpoint(sender), &metrics, opening).await });
-        Self { client: Client(client.unwrap()), seen, connections, tasks }
+        Self { client: Client(client), seen, connections, tasks }
     }
 
     /// The next thing that the endpoint saw.
@@ -162,11 +168,14 @@ impl Stage {
         tokio::time::timeout(Duration::from_secs(10), self.seen.recv()).await.expect("in time").expect("not over")
     }
 
-    /// Waits until nothing of the connection is left.
-    pub(super) async fn end(mut self) {
-        while self.next().await != Seen::Closed {}
-        assert!(self.connections.is_empty());
-        assert_eq!(self.tasks.finish(Duration::from_secs(10)).await, 0);
+    /// The client is done; waits until nothing of the connection is left.
+    pub(super) async fn end(self) {
+        let Self { client, mut seen, connections, tasks } = self;
+        drop(client);
+        let closed = async { while seen.recv().await.expect("not over") != Seen::Closed {} };
+        tokio::time::timeout(Duration::from_secs(10), closed).await.expect("in time");
+        assert!(connections.is_empty());
+        assert_eq!(tasks.finish(Duration::from_secs(10)).await, 0);
     }
 }
 

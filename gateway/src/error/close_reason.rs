@@ -125,12 +125,9 @@ impl CloseReason {
     pub const fn advice(self) -> Advice {
         match self {
             Self::AuthenticationFailed | Self::AuthenticationTimedOut | Self::AccessEnded => Advice::Authenticate,
-            Self::HeartbeatMissed
-            | Self::PeerGone
-            | Self::InternalError
-            | Self::Drain
-            | Self::Resynchronise
-            | Self::SlowConsumer => Advice::Reconnect,
+            Self::HeartbeatMissed | Self::PeerGone | Self::InternalError | Self::Drain | Self::Resynchronise | Self::SlowConsumer => {
+                Advice::Reconnect
+            }
             Self::ProtocolError | Self::InvalidText | Self::MessageTooBig => Advice::Correct,
             Self::ClientClosed(_) => Advice::Nothing,
         }

@@ -104,7 +104,8 @@ mod tests {
     fn cors_allows_more_when_it_is_enabled() {
         let pattern = || CorsOrigin::List(vec![OriginPattern::Pattern(Regex::new("\\.a\\.example$").unwrap())]);
         let star = || CorsOrigin::List(vec![OriginPattern::Exact("*".into())]);
-        let check = |origin: &str, cors: &CorsConfig, expect: bool| assert_eq!(is_allowed(origin, Some("x"), "/", cors), expect, "{origin}");
+        let check =
+            |origin: &str, cors: &CorsConfig, expect: bool| assert_eq!(is_allowed(origin, Some("x"), "/", cors), expect, "{origin}");
         check("https://x.a.example", &cors(true, pattern()), true);
         check("https://b.example", &cors(true, pattern()), false);
         check("https://x.a.example", &cors(false, pattern()), false);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use crate::config::AuthMode;
 use crate::connection::endpoint::RightsChange;
 use crate::connection::testing::{
-    BINARY, CLOSE, CONTINUATION, LARGE, PING, PONG, SMALL, Seen, Setting, Stage, TEXT, connections, masked, user,
+    BINARY, CLOSE, CONTINUATION, LARGE, PING, PONG, SMALL, Seen, Setting, Stage, TEXT, TestEndpoint, connections, masked, opening, user,
 };
 
 const AUTH_TIMEOUT: &str = r#"{"type":"auth","status":"error","error":{"code":"AUTH_TIMEOUT","message":"Authentication timed out."}}"#;
@@ -151,9 +151,12 @@ async fn nobody_has_to_authenticate_where_it_is_not_asked_for() {
 #[tokio::test]
 async fn an_expired_token_has_a_time_of_grace() {
     let grace = Duration::from_millis(200);
-    let identity = || Some(user(Some(Duration::from_millis(300))));
+    let identity = || Some(user(Some(Duration::from_millis(700))));
     for mode in [AuthMode::Handshake, AuthMode::Strict, AuthMode::Public] {
         let mut stage = Stage::set(Setting { mode, identity: identity(), auth_timeout: grace, ..Setting::default() }).await;
+        stage.client.text("open").await;
+        assert_eq!(stage.client.read_text().await, "open");
+        assert_eq!(stage.next().await, Seen::Message(b"open".to_vec()));
         let session = stage.connections.sessions().pop().unwrap();
         assert!(session.accountability().user.is_some());
         assert_eq!(stage.client.read_text().await, TOKEN_EXPIRED);
@@ -255,6 +258,19 @@ async fn a_client_that_does_not_read_is_a_slow_consumer() {
 }
 
 #[tokio::test]
+async fn an_idle_connection_costs_little() {
+    let (open, metrics) = connections(1, None);
+    let place = open.reserve(crate::connection::endpoint::EndpointKind::Rest).unwrap();
+    let (_client, opening) = opening(Setting::default(), place).await;
+    let (sender, _seen) = tokio::sync::mpsc::channel(1);
+    let endpoint = TestEndpoint(sender);
+    let task = std::mem::size_of_val(&super::run(&endpoint, &metrics, opening));
+    let session = std::mem::size_of::<crate::connection::session::Session>();
+    println!("task {task} bytes, session {session} bytes");
+    assert!(task < 3072 && session < 512, "what every idle connection holds");
+}
+
+#[tokio::test]
 async fn a_drain_tells_everybody_to_reconnect() {
     let (open, metrics) = connections(10, None);
     let mut stages = Vec::new();
@@ -286,6 +302,7 @@ async fn a_drain_cuts_off_who_does_not_answer() {
     assert_eq!(stage.client.read_text().await, "x");
     assert_eq!(stage.connections.drain(Duration::from_millis(100)).await, 1);
     assert_eq!(stage.client.read().await.0, CLOSE);
-    // It never answers the close, and is gone all the same.
-    stage.end().await;
+    // It never answers the close and keeps its side open, and is gone all the same.
+    while stage.next().await != Seen::Closed {}
+    assert!(stage.connections.is_empty());
 }
