@@ -16,6 +16,8 @@ mod pool;
 pub mod sqlstate;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use codec::RawText;
 pub use error::{DatabaseError, SqlError};

@@ -16,6 +16,7 @@ mod address;
 mod app_access;
 mod column;
 mod live;
+mod looked_at;
 mod lookup;
 mod metadata;
 mod overview;

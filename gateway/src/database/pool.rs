@@ -114,11 +114,6 @@ impl Connection {
     pub(super) fn forget(&self, text: &str) {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner).pop(text);
     }
-
-    #[cfg(test)]
-    pub(super) fn prepared(&self) -> usize {
-        self.statements.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
 }
 
 /// A pool for `config`; connects only when it is used.

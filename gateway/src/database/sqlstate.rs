@@ -122,3 +122,82 @@ fn scalar_text(value: &Value) -> Option<String> {
         Value::Bool(false) | Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use access::refusal::Refusal;
+    use access::statement::Statement;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::database::testing;
+    use crate::directory::{Directory, DirectoryOptions};
+
+    #[tokio::test]
+    async fn what_postgres_refuses_becomes_what_a_client_may_know() {
+        let database = testing::database(testing::NEWSROOM).await;
+        let directory = Directory::load(database.clone(), DirectoryOptions::default()).await.unwrap();
+        let cases: &[(&str, &str, Value, Option<&str>)] = &[
+            (
+                "tags",
+                "insert into tags (label) select label from tags limit 1",
+                json!({"label": "alpha"}),
+                Some("Value \"alpha\" for field \"label\" in collection \"tags\" has to be unique."),
+            ),
+            (
+                "tags",
+                "insert into tags (label) select label from tags limit 1",
+                json!({}),
+                Some("Value for field \"label\" in collection \"tags\" has to be unique."),
+            ),
+            (
+                "comments",
+                "insert into comments (article) values (999)",
+                json!({"article": 999}),
+                Some("Invalid foreign key \"999\" for field \"article\" in collection \"comments\"."),
+            ),
+            (
+                "articles",
+                "insert into comments (article) values (999)",
+                json!({"title": "x"}),
+                Some("Invalid foreign key \"999\" for field \"article\" in collection \"comments\"."),
+            ),
+            (
+                "articles",
+                "update articles set views = 99999999999::int8",
+                json!({"views": 99_999_999_999_i64, "title": "t"}),
+                Some("Numeric value in collection \"articles\" is out of range."),
+            ),
+            (
+                "tags",
+                "insert into tags (label) values (repeat('x', 300))",
+                json!({"label": "xx"}),
+                Some("Value \"xx\" for field \"label\" in collection \"tags\" is too long."),
+            ),
+            (
+                "tags",
+                "insert into directus_notifications (subject, recipient) select null, id from directus_users",
+                json!({}),
+                Some("Value for field \"subject\" in collection \"directus_notifications\" can't be null."),
+            ),
+            (
+                "articles",
+                "select 'abc'::uuid",
+                json!({"author": "abc", "title": "t"}),
+                Some("Invalid payload. Invalid value for field \"author\" in collection \"articles\"."),
+            ),
+            (
+                "articles",
+                "select '2026-13-01'::date",
+                json!({"title": "t", "slug": "s"}),
+                Some("Invalid payload. A value has the wrong form for collection \"articles\"."),
+            ),
+            ("articles", "select 1/0", json!({}), None),
+        ];
+        for (collection, sql, payload, expect) in cases {
+            let error = database.execute(&Statement { text: (*sql).to_owned(), parameters: vec![] }).await.unwrap_err();
+            let refusal = to_refusal(&error, collection, payload.as_object(), &directory.schema());
+            assert_eq!(refusal.map(|refusal: Refusal| refusal.message()).as_deref(), *expect, "{sql}: {error}");
+        }
+    }
+}

@@ -7,16 +7,17 @@
 //! reads the catalog or the access tables whole; reloads run one at a time, and all requests that arrive while one runs
 //! share the next.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use access::accountability::{Accountability, ClientOrigin};
 use access::permission::Permissions;
-use access::schema::{RelationKind, Schema};
+use access::schema::Schema;
 use access::variables::Variables;
 use arc_swap::ArcSwap;
+use change_event::ChangeEvent;
 use jiff::Timestamp;
 use lru::LruCache;
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ use uuid::Uuid;
 
 use super::access_rules::{AccessRules, Standing};
 use super::app_access;
+use super::looked_at::LookedAt;
 use super::lookup::{self, Subject};
 use super::metadata::Metadata;
 use super::overview;
@@ -72,8 +74,7 @@ struct State {
     schema: Arc<Schema>,
     source: Arc<SchemaSource>,
     access: Arc<AccessRules>,
-    /// Collections whose rows decide the values of `.field` variables in rules.
-    looked_at: HashSet<Arc<str>>,
+    looked_at: LookedAt,
 }
 
 /// What a schema was made of, to see whether a reload found anything new.
@@ -141,7 +142,7 @@ impl Directory {
         let source = Arc::new(SchemaSource::load(&database).await?);
         let access = Arc::new(AccessRules::load(&database).await?);
         let schema = Arc::new(source.overview(&options));
-        let looked_at = looked_at(&schema, &access);
+        let looked_at = LookedAt::new(&schema, &access);
         let state = State { revision: 1, schema, source, access, looked_at };
         Ok(Arc::new(Self {
             database,
@@ -264,6 +265,20 @@ impl Directory {
         self.refresh(parts).await
     }
 
+    /// As [`Directory::apply`], with the event at hand: an update of `directus_users` that touches no field which a rule
+    /// looks up (every login writes `last_access`) costs a comparison of the images and nothing else.
+    ///
+    /// # Errors
+    /// As [`Directory::apply`].
+    pub async fn apply_event(&self, event: &ChangeEvent) -> Result<bool, DatabaseError> {
+        let mut parts = self.parts(&event.collection);
+        parts.lookups &= self.state.load().looked_at.touched_by(event);
+        if parts == Parts::default() {
+            return Ok(false);
+        }
+        self.refresh(parts).await
+    }
+
     /// Whether a change of `collection` can change schema, access or the values of variables: the cheap half of
     /// [`Directory::apply`].
     #[must_use]
@@ -344,7 +359,7 @@ impl Directory {
         if new_schema {
             self.database.forget_statements();
         }
-        let looked_at = looked_at(&schema, &access);
+        let looked_at = LookedAt::new(&schema, &access);
         let revision = old.revision + 1;
         self.state.store(Arc::new(State { revision, schema, source, access, looked_at }));
         lock(&self.rule_sets).clear();
@@ -450,34 +465,10 @@ fn session_key(variables: &Variables, paths: &[String]) -> String {
     json!([variables.user, variables.role, variables.roles, values]).to_string()
 }
 
-/// The collections that the `.field` variables of the stored rules lead through.
-fn looked_at(schema: &Schema, access: &AccessRules) -> HashSet<Arc<str>> {
-    let mut collections = HashSet::new();
-    for path in access.all_rules().flat_map(|rule| rule.needs().paths()) {
-        let mut steps = path.split('.');
-        let root = match steps.next() {
-            Some("$CURRENT_USER") => "directus_users",
-            Some("$CURRENT_ROLE" | "$CURRENT_ROLES") => "directus_roles",
-            Some("$CURRENT_POLICIES") => "directus_policies",
-            Some(_) | None => continue,
-        };
-        let mut collection: Arc<str> = root.into();
-        collections.insert(Arc::clone(&collection));
-        for step in steps {
-            let next = match schema.relation(&collection, step) {
-                Some(RelationKind::ManyToOne(relation)) => relation.one_collection.clone(),
-                Some(RelationKind::OneToMany(relation)) => Some(Arc::clone(&relation.many_collection)),
-                Some(RelationKind::ManyToAny(_)) | None => None,
-            };
-            let Some(next) = next else { break };
-            collections.insert(Arc::clone(&next));
-            collection = next;
-        }
-    }
-    collections
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What these locks guard is replaced whole; a panic elsewhere leaves nothing half-done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;
