@@ -19,6 +19,8 @@ mod password;
 mod recheck;
 mod refresh;
 mod session;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use authenticator::Authenticator;
