@@ -2,18 +2,50 @@
 //!
 //! A read is one statement and one round trip. A write is one transaction with its nested writes, activity and revisions,
 //! and is answered by a read under the reader's permissions after the commit. It must never execute a plan that the
-//! planner did not make with the caller's permissions.
+//! planner did not make with the caller's permissions (revisions alone, which no answer shows, keep the whole row).
+//!
+//! ```text
+//! read    query ─▶ plan ─▶ one statement ─▶ Answer
+//! write   transaction, mutations counted, errors translated      statement   SQL of writes
+//! create, update, delete ─▶ nested (each relation is a write of its own) ─▶ record (activity, revisions)
+//! ```
+
+mod create;
+mod delete;
+mod key;
+mod nested;
+mod read;
+mod record;
+mod statement;
+mod update;
+mod write;
 
 use std::sync::Arc;
 
 use access::accountability::Accountability;
-use access::permission::Permissions;
+use access::permission::{Action, Permissions};
+use access::planner::{Planner, Target};
+use access::query::{Query, QueryLimits};
 use access::refusal::Refusal;
-use access::schema::Schema;
-use serde_json::Value;
+use access::schema::{Collection, Schema};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use service_runtime::Tasks;
 
-use crate::database::DatabaseError;
+use crate::config::Config;
+use crate::database::{Database, DatabaseError};
+use crate::directory::Directory;
+use crate::items::write::Write;
+
+/// The service. Cheap to share, without state of its own.
+pub struct ItemsService {
+    database: Database,
+    directory: Arc<Directory>,
+    config: Arc<Config>,
+    tasks: Tasks,
+    /// The operator's bounds without the one on limits: for what the service itself has to find whole.
+    unlimited: QueryLimits,
+}
 
 /// Under whose rights an operation runs, and on which overview; taken once per operation.
 #[derive(Debug, Clone)]
@@ -81,8 +113,186 @@ pub enum ItemsError {
     Database(#[from] DatabaseError),
 }
 
+impl ItemsService {
+    /// A service over these.
+    #[must_use]
+    pub fn new(database: Database, directory: Arc<Directory>, config: Arc<Config>, tasks: Tasks) -> Self {
+        let unlimited = QueryLimits { max_limit: None, ..config.query.clone() };
+        Self { database, directory, config, tasks, unlimited }
+    }
+
+    /// Reads items.
+    ///
+    /// # Errors
+    /// The refusal that the client is told, or a fault of the database.
+    pub async fn read(&self, context: &ItemsContext, collection: &str, target: ReadTarget, query: &Value) -> Result<Answer, ItemsError> {
+        let collection = self.planner(context).check_collection(collection, Action::Read)?;
+        let query = self.query(context, query).await?;
+        self.answer(context, &collection, &target, &query).await
+    }
+
+    /// Creates one item, or every member of a list in one transaction; anything but an object or a list acts as `{}`.
+    ///
+    /// # Errors
+    /// The refusal that the client is told, or a fault of the database. A refusal of the read back comes after the commit.
+    pub async fn create(&self, context: &ItemsContext, collection: &str, data: &Value, query: &Value) -> Result<Answer, ItemsError> {
+        let collection = self.planner(context).check_collection(collection, Action::Create)?;
+        let query = self.query(context, query).await?;
+        let mut write = Write::begin(self, context).await?;
+        let target = if let Value::Array(items) = data {
+            let mut keys = Vec::with_capacity(items.len());
+            for item in items {
+                let written = write.create(Arc::clone(&collection), members(item)).await?;
+                keys.push(key::json(&collection, &written.key));
+            }
+            ReadTarget::Keys(keys)
+        } else {
+            let written = write.create(Arc::clone(&collection), members(data)).await?;
+            ReadTarget::Key(key::json(&collection, &written.key))
+        };
+        write.commit().await?;
+        let answer = self.answer(context, &collection, &target, &query).await?;
+        Ok(Answer { meta: None, ..answer })
+    }
+
+    /// Changes items.
+    ///
+    /// # Errors
+    /// The refusal that the client is told, or a fault of the database. A refusal of the read back comes after the commit.
+    pub async fn update(
+        &self,
+        context: &ItemsContext,
+        collection: &str,
+        target: UpdateTarget,
+        data: &Value,
+        query: &Value,
+    ) -> Result<Answer, ItemsError> {
+        let collection = self.planner(context).check_collection(collection, Action::Update)?;
+        let singleton = collection.singleton && target == UpdateTarget::Query;
+        if target == UpdateTarget::Query && !singleton && names_nothing(query) {
+            let hint = "Either 'ids', 'id' or 'query' is required for an UPDATE request.";
+            return Err(Refusal::InvalidMessage(hint.to_owned()).into());
+        }
+        let parsed = match target {
+            UpdateTarget::Key(_) => self.query(context, &Value::Null).await?,
+            UpdateTarget::Keys(_) | UpdateTarget::Query | UpdateTarget::Batch => self.query(context, query).await?,
+        };
+        let mut write = Write::begin(self, context).await?;
+        let read = match target {
+            UpdateTarget::Key(key) => {
+                write.update_keys(&collection, std::slice::from_ref(&key), object(data)?).await?;
+                ReadTarget::Key(key)
+            }
+            UpdateTarget::Keys(keys) => {
+                write.update_keys(&collection, &keys, object(data)?).await?;
+                ReadTarget::Keys(keys)
+            }
+            UpdateTarget::Batch => ReadTarget::Keys(write.update_batch(&collection, data).await?),
+            UpdateTarget::Query if singleton => {
+                write.upsert_singleton(&collection, object(data)?).await?;
+                ReadTarget::Query
+            }
+            UpdateTarget::Query => {
+                let data = object(data)?;
+                let keys = write.keys_of_query(&collection, query).await?;
+                write.update_keys(&collection, &keys, data).await?;
+                ReadTarget::Query
+            }
+        };
+        write.commit().await?;
+        self.answer(context, &collection, &read, &parsed).await
+    }
+
+    /// Deletes items; the answer is what named them, or their keys where a query did.
+    ///
+    /// # Errors
+    /// The refusal that the client is told, or a fault of the database.
+    pub async fn delete(&self, context: &ItemsContext, collection: &str, target: DeleteTarget, query: &Value) -> Result<Answer, ItemsError> {
+        let collection = self.planner(context).check_collection(collection, Action::Delete)?;
+        let mut write = Write::begin(self, context).await?;
+        let echo = match target {
+            DeleteTarget::Key(key) => {
+                write.delete_keys(&collection, std::slice::from_ref(&key)).await?;
+                key
+            }
+            DeleteTarget::Keys(keys) => {
+                write.delete_keys(&collection, &keys).await?;
+                Value::Array(keys)
+            }
+            DeleteTarget::Query => {
+                let keys = write.keys_of_query(&collection, query).await?;
+                if !keys.is_empty() {
+                    write.delete_keys(&collection, &keys).await?;
+                }
+                Value::Array(keys)
+            }
+        };
+        write.commit().await?;
+        let data = serde_json::value::to_raw_value(&echo).map_err(DatabaseError::form)?;
+        Ok(Answer { data, meta: None })
+    }
+
+    /// A query as sent, checked, with its variables resolved under the user's own rights.
+    async fn query(&self, context: &ItemsContext, raw: &Value) -> Result<Query, ItemsError> {
+        let mut query = Query::parse(raw, &self.config.query)?;
+        let paths = query.variable_paths();
+        let variables = self.directory.variables(&context.accountability, &paths, Some(&context.permissions)).await?;
+        query.resolve(&variables)?;
+        Ok(query)
+    }
+
+    async fn answer(
+        &self,
+        context: &ItemsContext,
+        collection: &Collection,
+        target: &ReadTarget,
+        query: &Query,
+    ) -> Result<Answer, ItemsError> {
+        let (plan, object) = {
+            let (target, object) = match target {
+                ReadTarget::Query => (Target::Query, collection.singleton),
+                ReadTarget::Key(key) => (Target::Key(key), true),
+                ReadTarget::Keys(keys) => (Target::Keys(keys), false),
+            };
+            (self.planner(context).read(&collection.name, query, target)?, object)
+        };
+        let row = read::execute(&self.database, &plan, object).await?;
+        match row.data {
+            Some(data) => Ok(Answer { data, meta: row.meta }),
+            None if *target == ReadTarget::Query => Ok(Answer { data: read::defaults(&plan)?, meta: row.meta }),
+            None => Err(Refusal::Forbidden.into()),
+        }
+    }
+
+    fn planner<'a>(&'a self, context: &'a ItemsContext) -> Planner<'a> {
+        Planner { schema: &context.schema, permissions: &context.permissions, limits: &self.config.query }
+    }
+}
+
 impl From<Refusal> for ItemsError {
     fn from(refusal: Refusal) -> Self {
         Self::Refusal(refusal)
     }
 }
+
+/// Whether a query leaves open which items it is about.
+fn names_nothing(query: &Value) -> bool {
+    match query {
+        Value::Object(members) => members.is_empty(),
+        Value::String(text) => text.is_empty(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => true,
+    }
+}
+
+/// The members of an item to create; whatever is no object has none, as observed.
+fn members(item: &Value) -> Map<String, Value> {
+    item.as_object().cloned().unwrap_or_default()
+}
+
+/// The members of a change, which has to be an object.
+fn object(data: &Value) -> Result<Map<String, Value>, Refusal> {
+    data.as_object().cloned().ok_or_else(|| Refusal::InvalidPayload("\"data\" must be of type object".to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

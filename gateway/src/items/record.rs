@@ -1,0 +1,104 @@
+//! What is remembered of writes: activity and revisions.
+//!
+//! It must never hold a password or a hash: revisions hold what was sent or what answers show, and concealed columns show
+//! nothing.
+
+use std::net::IpAddr;
+
+use access::permission::Action;
+use access::schema::{Accounting, Collection};
+use access::statement::{Parameter, Statement};
+
+use crate::database::DatabaseError;
+use crate::items::statement::writer_keys;
+use crate::items::write::Write;
+use crate::items::{ItemsContext, ItemsError};
+
+/// One written row.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    /// Its key.
+    pub(super) key: String,
+    /// The revision's `data`.
+    pub(super) data: Option<String>,
+}
+
+impl Write<'_> {
+    /// Whether revisions of this collection are kept.
+    pub(super) fn keeps_revisions(&self, collection: &Collection) -> bool {
+        collection.accountability == Accounting::All && self.keeps_activity(collection) && self.has("directus_revisions")
+    }
+
+    /// One row of activity per entry, and one revision each where there is a `delta`. Returns the revisions in the order of
+    /// the entries. One statement, whatever their number; it also forgets the keys that an update or delete set.
+    pub(super) async fn record(
+        &mut self,
+        action: Action,
+        collection: &Collection,
+        entries: &[Entry],
+        delta: Option<&str>,
+    ) -> Result<Vec<i32>, ItemsError> {
+        if entries.is_empty() || !self.keeps_activity(collection) {
+            return Ok(Vec::new());
+        }
+        let delta = delta.filter(|_| self.keeps_revisions(collection));
+        let statement = statement(self.context, action, collection, entries, delta);
+        let rows = self.run_forgetting(&statement, collection).await?;
+        rows.iter().map(|row| row.try_get("id").map_err(|error| DatabaseError::form(error).into())).collect()
+    }
+
+    /// Makes `parent` the parent of the revisions that nested writes made.
+    pub(super) async fn adopt(&mut self, parent: Option<i32>, nested: &[i32], collection: &Collection) -> Result<(), ItemsError> {
+        let Some(parent) = parent.filter(|_| !nested.is_empty()) else { return Ok(()) };
+        let mut statement = Statement::default();
+        statement.push("UPDATE \"public\".\"directus_revisions\" SET \"parent\" = ").bind(Parameter::Text(parent.to_string()));
+        let children = nested.iter().map(|child| Some(child.to_string())).collect();
+        statement.push(" WHERE \"id\" = ANY(").bind(Parameter::Array(children)).push("::int4[])");
+        self.run(&statement, collection, None).await.map(drop)
+    }
+
+    fn keeps_activity(&self, collection: &Collection) -> bool {
+        collection.accountability != Accounting::Nothing && self.has("directus_activity")
+    }
+
+    fn has(&self, table: &str) -> bool {
+        self.context.schema.collection(table).is_some()
+    }
+}
+
+fn statement(context: &ItemsContext, action: Action, collection: &Collection, entries: &[Entry], delta: Option<&str>) -> Statement {
+    let accountability = &context.accountability;
+    let client = &accountability.client;
+    let optional = |text: Option<String>| text.map_or(Parameter::Null, Parameter::Text);
+    let keys = entries.iter().map(|entry| Some(entry.key.clone())).collect();
+    let mut statement = Statement::default();
+    if delta.is_some() {
+        statement.push("WITH a AS (");
+    }
+    statement.push("INSERT INTO \"public\".\"directus_activity\" (\"action\", \"user\", \"collection\", \"item\", \"ip\", \"user_agent\", \"origin\")");
+    statement.push(" SELECT ").bind(Parameter::Text(action.name().to_owned()));
+    statement.push("::text, ").bind(optional(accountability.user.map(|user| user.to_string())));
+    statement.push("::uuid, ").bind(Parameter::Text(collection.name.to_string()));
+    statement.push("::text, e.key, ").bind(optional(client.ip.map(address)));
+    statement.push("::text, ").bind(optional(client.user_agent.clone()));
+    statement.push("::text, ").bind(optional(client.origin.clone()));
+    statement.push("::text FROM unnest(").bind(Parameter::Array(keys)).push("::text[]) WITH ORDINALITY AS e(key, place)");
+    writer_keys(&mut statement, " WHERE ", "");
+    statement.push(" ORDER BY e.place");
+    let Some(delta) = delta else { return statement };
+    let keys = entries.iter().map(|entry| Some(entry.key.clone())).collect();
+    let data = entries.iter().map(|entry| entry.data.clone()).collect();
+    statement.push(" RETURNING \"id\", \"item\") INSERT INTO \"public\".\"directus_revisions\"");
+    statement.push(" (\"activity\", \"collection\", \"item\", \"data\", \"delta\") SELECT a.\"id\", ");
+    statement.bind(Parameter::Text(collection.name.to_string()));
+    statement.push("::text, a.\"item\", d.data::json, ").bind(Parameter::Text(delta.to_owned()));
+    statement.push("::json FROM a JOIN unnest(").bind(Parameter::Array(keys)).push("::text[], ");
+    statement.bind(Parameter::Array(data)).push("::text[]) WITH ORDINALITY AS d(key, data, place) ON d.key = a.\"item\"");
+    statement.push(" ORDER BY d.place RETURNING \"id\"");
+    statement
+}
+
+/// The address without the prefix of IPv4 in IPv6.
+fn address(ip: IpAddr) -> String {
+    ip.to_canonical().to_string()
+}

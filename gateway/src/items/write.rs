@@ -1,0 +1,263 @@
+//! One transaction of writes: what all of them share.
+//!
+//! It must never leave the keys of one statement set for the next: capture would put them into the wrong event.
+
+use std::sync::Arc;
+
+use access::payload::{self, ColumnValue, PayloadContext, Prepared, WriteKind};
+use access::permission::Action;
+use access::plan::RuleSet;
+use access::planner::Planner;
+use access::refusal::Refusal;
+use access::schema::{Collection, Field};
+use access::sql;
+use access::statement::Statement;
+use access::variables::{Variables, paths_in, resolve_value};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use crate::auth::hash_password;
+use crate::database::{DatabaseError, RawText, Row, Transaction, sqlstate};
+use crate::items::statement::{self, Assignment};
+use crate::items::{ItemsContext, ItemsError, ItemsService, key};
+
+/// An open transaction under one session's rights. Dropping it takes everything back.
+pub(super) struct Write<'s> {
+    pub(super) service: &'s ItemsService,
+    pub(super) context: &'s ItemsContext,
+    transaction: Transaction,
+    /// The moment that all rows of this write share.
+    now: Timestamp,
+    /// Items created, updated and deleted so far.
+    mutations: u64,
+    /// The keys of an update or delete are set, and must not reach another statement.
+    keyed: bool,
+}
+
+/// A row that was written.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    /// Its key as Postgres prints it.
+    pub(super) key: String,
+    /// Its revision, where one is kept.
+    pub(super) revision: Option<i32>,
+}
+
+/// Hashing ran out of memory or panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("a value could not be hashed")]
+struct NotHashed;
+
+/// A statement that returns the row it wrote did not.
+#[derive(Debug, thiserror::Error)]
+#[error("no row came back")]
+struct NoRow;
+
+impl<'s> Write<'s> {
+    /// Begins.
+    pub(super) async fn begin(service: &'s ItemsService, context: &'s ItemsContext) -> Result<Self, ItemsError> {
+        let transaction = service.database.transaction().await?;
+        Ok(Self { service, context, transaction, now: Timestamp::now(), mutations: 0, keyed: false })
+    }
+
+    /// Makes everything durable.
+    pub(super) async fn commit(self) -> Result<(), ItemsError> {
+        // Deferred constraints speak up only now; whose they are is in the error itself.
+        let schema = &self.context.schema;
+        self.transaction.commit().await.map_err(|error| match sqlstate::to_refusal(&error, "", None, schema) {
+            Some(refusal) => refusal.into(),
+            None => error.into(),
+        })
+    }
+
+    /// Counts mutations against the operator's bound.
+    pub(super) fn count(&mut self, items: usize) -> Result<(), Refusal> {
+        self.mutations = self.mutations.saturating_add(items as u64);
+        match self.service.config.max_batch_mutation {
+            Some(most) if self.mutations > most => {
+                Err(Refusal::InvalidPayload(format!("Exceeded max batch mutation limit of {most}")))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The caller's rights.
+    pub(super) fn planner(&self) -> Planner<'_> {
+        self.service.planner(self.context)
+    }
+
+    /// A related collection, if it may be used at all.
+    pub(super) fn related(&self, name: &str, action: Action) -> Result<Arc<Collection>, Refusal> {
+        self.planner().check_collection(name, action)
+    }
+
+    /// Runs a statement that does not carry keys.
+    pub(super) async fn run(
+        &mut self,
+        statement: &Statement,
+        collection: &Collection,
+        payload: Option<&Map<String, Value>>,
+    ) -> Result<Vec<Row>, ItemsError> {
+        if std::mem::take(&mut self.keyed) {
+            self.transaction.query(&statement::forget_keys()).await?;
+        }
+        let result = self.transaction.query(statement).await;
+        result.map_err(|error| self.refused(error, collection, payload))
+    }
+
+    /// Runs an update or delete that carries its keys, and returns the keys of the rows that it found.
+    pub(super) async fn run_keyed(
+        &mut self,
+        statement: &Statement,
+        collection: &Collection,
+        payload: Option<&Map<String, Value>>,
+    ) -> Result<Vec<String>, ItemsError> {
+        self.keyed = true;
+        let result = self.transaction.query(statement).await;
+        let rows = result.map_err(|error| self.refused(error, collection, payload))?;
+        rows.iter().map(|row| text(row, "key")).collect()
+    }
+
+    /// Runs a statement that itself forgets the keys of the one before.
+    pub(super) async fn run_forgetting(&mut self, statement: &Statement, collection: &Collection) -> Result<Vec<Row>, ItemsError> {
+        self.keyed = false;
+        let result = self.transaction.query(statement).await;
+        result.map_err(|error| self.refused(error, collection, None))
+    }
+
+    /// The payload, checked and brought into the table's form.
+    pub(super) async fn prepare(
+        &self,
+        collection: &Collection,
+        kind: WriteKind,
+        data: &Map<String, Value>,
+    ) -> Result<Prepared, ItemsError> {
+        let variables = self.variables(collection).await?;
+        let resolve = |rule: &Value| resolve_value(rule, &variables);
+        let context = PayloadContext {
+            schema: &self.context.schema,
+            permissions: &self.context.permissions,
+            now: self.now,
+            user: self.context.accountability.user,
+            role: self.context.accountability.role,
+            resolve: &resolve,
+        };
+        Ok(payload::prepare(&context, collection, kind, data)?)
+    }
+
+    /// Column values with every password hashed.
+    pub(super) async fn assignments(&self, columns: &[(Arc<Field>, ColumnValue)]) -> Result<Vec<Assignment>, ItemsError> {
+        let mut values = Vec::with_capacity(columns.len());
+        for (field, value) in columns {
+            let value = match value {
+                ColumnValue::Null => None,
+                ColumnValue::Text(text) => Some(text.clone()),
+                ColumnValue::Hash(secret) => {
+                    let hash = hash_password(&self.service.tasks, &SecretString::from(secret.as_str())).await;
+                    Some(hash.ok_or_else(|| DatabaseError::form(NotHashed))?)
+                }
+            };
+            values.push((field.name.to_string(), value));
+        }
+        Ok(values)
+    }
+
+    /// Those of `keys` that exist and that the rules let through, locked in key order.
+    pub(super) async fn lock(&mut self, collection: &Collection, rules: &RuleSet, keys: &[String]) -> Result<Vec<String>, ItemsError> {
+        let rows = self.run(&sql::matching_keys(collection, rules, keys, true), collection, None).await?;
+        rows.iter().map(|row| text(row, "key")).collect()
+    }
+
+    /// The text of `column`, by key, of the rows with these keys.
+    pub(super) async fn values_by_key(
+        &mut self,
+        collection: &Collection,
+        column: &str,
+        keys: &[String],
+    ) -> Result<Vec<(String, Option<String>)>, ItemsError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.run(&statement::values_by_key(collection, column, keys), collection, None).await?;
+        rows.iter().map(|row| Ok((text(row, "key")?, optional_text(row, "value")?))).collect()
+    }
+
+    /// The keys of the rows that a query selects under the caller's read permissions, in its order.
+    pub(super) async fn keys_of_query(&mut self, collection: &Collection, raw: &Value) -> Result<Vec<Value>, ItemsError> {
+        // The whole query is checked, but only what selects rows counts.
+        self.service.query(self.context, raw).await?;
+        let mut members = raw.as_object().cloned().unwrap_or_default();
+        for name in ["aggregate", "groupBy", "group", "alias", "deep", "meta", "version", "export", "backlink"] {
+            members.remove(name);
+        }
+        members.insert("fields".to_owned(), Value::Array(vec![Value::from(&*collection.primary_key)]));
+        let query = self.service.query(self.context, &Value::Object(members)).await?;
+        let plan = self.planner().read(&collection.name, &query, access::planner::Target::Query)?;
+        self.keys_of_plan(collection, &plan).await
+    }
+
+    /// The keys of the rows that a plan selects.
+    pub(super) async fn keys_of_plan(&mut self, collection: &Collection, plan: &access::plan::ReadPlan) -> Result<Vec<Value>, ItemsError> {
+        if std::mem::take(&mut self.keyed) {
+            self.transaction.query(&statement::forget_keys()).await?;
+        }
+        let rows = self.transaction.query(&sql::keys(plan)).await.map_err(super::read::refused)?;
+        rows.iter().map(|row| Ok(key::json(collection, &text(row, "key")?))).collect()
+    }
+
+    /// The values of the variables in the validations of `collection`'s fields.
+    async fn variables(&self, collection: &Collection) -> Result<Variables, ItemsError> {
+        let validations = collection.fields.values().filter_map(|field| field.validation.as_ref());
+        let mut paths: Vec<String> = validations.flat_map(|validation| paths_in(validation)).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        Ok(self.service.directory.variables(&self.context.accountability, &paths, None).await?)
+    }
+
+    fn refused(&self, error: DatabaseError, collection: &Collection, payload: Option<&Map<String, Value>>) -> ItemsError {
+        match sqlstate::to_refusal(&error, &collection.name, payload, &self.context.schema) {
+            Some(refusal) => refusal.into(),
+            None => error.into(),
+        }
+    }
+}
+
+/// The canonical texts of keys, each once, in the order given.
+pub(super) fn key_texts(collection: &Collection, keys: &[Value]) -> Result<Vec<String>, Refusal> {
+    let mut texts = Vec::with_capacity(keys.len());
+    let mut seen = std::collections::HashSet::with_capacity(keys.len());
+    for key in keys {
+        let text = Planner::key_text(collection, key)?;
+        if seen.insert(text.clone()) {
+            texts.push(text);
+        }
+    }
+    Ok(texts)
+}
+
+/// Puts the relation's field in front of the path of what failed below it.
+pub(super) fn below(field: &str) -> impl Fn(ItemsError) -> ItemsError {
+    move |error| match error {
+        ItemsError::Refusal(Refusal::FailedValidation(mut failures)) => {
+            failures.iter_mut().for_each(|failure| failure.path.insert(0, field.to_owned()));
+            Refusal::FailedValidation(failures).into()
+        }
+        other => other,
+    }
+}
+
+/// A text column of a row that is never NULL.
+pub(super) fn text(row: &Row, column: &str) -> Result<String, ItemsError> {
+    optional_text(row, column)?.ok_or_else(|| DatabaseError::form(NoRow).into())
+}
+
+/// The only row of a statement that returns the row it wrote.
+pub(super) fn only(rows: &[Row]) -> Result<&Row, ItemsError> {
+    rows.first().ok_or_else(|| DatabaseError::form(NoRow).into())
+}
+
+fn optional_text(row: &Row, column: &str) -> Result<Option<String>, ItemsError> {
+    let text = row.try_get::<_, Option<RawText<'_>>>(column).map_err(DatabaseError::form)?;
+    Ok(text.map(|text| text.0.to_owned()))
+}
