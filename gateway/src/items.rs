@@ -194,6 +194,8 @@ impl ItemsService {
             }
             UpdateTarget::Query => {
                 let data = object(data)?;
+                let fields: Vec<String> = data.keys().cloned().collect();
+                self.planner(context).write_access(&collection, Action::Update, Some(&fields))?;
                 let keys = write.keys_of_query(&collection, query).await?;
                 write.update_keys(&collection, &keys, data).await?;
                 ReadTarget::Query
@@ -207,7 +209,13 @@ impl ItemsService {
     ///
     /// # Errors
     /// The refusal that the client is told, or a fault of the database.
-    pub async fn delete(&self, context: &ItemsContext, collection: &str, target: DeleteTarget, query: &Value) -> Result<Answer, ItemsError> {
+    pub async fn delete(
+        &self,
+        context: &ItemsContext,
+        collection: &str,
+        target: DeleteTarget,
+        query: &Value,
+    ) -> Result<Answer, ItemsError> {
         let collection = self.planner(context).check_collection(collection, Action::Delete)?;
         let mut write = Write::begin(self, context).await?;
         let echo = match target {
@@ -220,6 +228,7 @@ impl ItemsService {
                 Value::Array(keys)
             }
             DeleteTarget::Query => {
+                self.planner(context).write_access(&collection, Action::Delete, None)?;
                 let keys = write.keys_of_query(&collection, query).await?;
                 if !keys.is_empty() {
                     write.delete_keys(&collection, &keys).await?;
@@ -256,11 +265,36 @@ impl ItemsService {
             };
             (self.planner(context).read(&collection.name, query, target)?, object)
         };
+        if let Some(version) = query.version() {
+            return self.version(context, collection, target, version).await;
+        }
         let row = read::execute(&self.database, &plan, object).await?;
         match row.data {
             Some(data) => Ok(Answer { data, meta: row.meta }),
             None if *target == ReadTarget::Query => Ok(Answer { data: read::defaults(&plan)?, meta: row.meta }),
             None => Err(Refusal::Forbidden.into()),
+        }
+    }
+
+    /// Content versions are not applied: where there is none of this name the answer is empty, else it is refused. The main
+    /// content in its place would be a wrong answer.
+    async fn version(
+        &self,
+        context: &ItemsContext,
+        collection: &Collection,
+        target: &ReadTarget,
+        version: &str,
+    ) -> Result<Answer, ItemsError> {
+        let known = context.schema.collection("directus_versions").is_some();
+        if known && self.database.query_one(&statement::version(&collection.name, version)).await?.is_some() {
+            return Err(Refusal::InvalidQuery("Content versions are not supported".to_owned()).into());
+        }
+        match target {
+            ReadTarget::Key(_) => Err(Refusal::Forbidden.into()),
+            ReadTarget::Query | ReadTarget::Keys(_) => {
+                let data = RawValue::from_string("[]".to_owned()).map_err(DatabaseError::form)?;
+                Ok(Answer { data, meta: None })
+            }
         }
     }
 

@@ -14,6 +14,7 @@ pub mod connection;
 pub mod database;
 pub mod directory;
 pub mod error;
+pub mod items;
 pub mod limits;
 pub mod metrics;
 pub mod protocol;

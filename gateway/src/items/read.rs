@@ -73,7 +73,9 @@ pub(super) fn refused(error: DatabaseError) -> ItemsError {
         Some(
             "22P02" | "22003" | "22007" | "22008" | "22009" | "22021" | "22023" | "22025" | "22P05" | "2200N" | "22030" | "22032" | "22012",
         ) => invalid("A value in the query doesn't fit its field"),
-        Some("42883" | "42804" | "42803" | "42846" | "0A000") => invalid("The query asks for something that a field's type doesn't support"),
+        Some("42883" | "42804" | "42803" | "42846" | "0A000") => {
+            invalid("The query asks for something that a field's type doesn't support")
+        }
         Some("54000" | "54001" | "54011" | "54023") => invalid("The query is too large"),
         Some(_) | None => error.into(),
     }

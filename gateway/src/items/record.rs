@@ -75,7 +75,9 @@ fn statement(context: &ItemsContext, action: Action, collection: &Collection, en
     if delta.is_some() {
         statement.push("WITH a AS (");
     }
-    statement.push("INSERT INTO \"public\".\"directus_activity\" (\"action\", \"user\", \"collection\", \"item\", \"ip\", \"user_agent\", \"origin\")");
+    statement.push(
+        "INSERT INTO \"public\".\"directus_activity\" (\"action\", \"user\", \"collection\", \"item\", \"ip\", \"user_agent\", \"origin\")",
+    );
     statement.push(" SELECT ").bind(Parameter::Text(action.name().to_owned()));
     statement.push("::text, ").bind(optional(accountability.user.map(|user| user.to_string())));
     statement.push("::uuid, ").bind(Parameter::Text(collection.name.to_string()));

@@ -162,16 +162,30 @@ fn delta(prepared: &Prepared) -> Option<String> {
             ColumnValue::Null => Value::Null,
             _ if field.concealed() => Value::from("**********"),
             ColumnValue::Hash(_) => Value::from("**********"),
-            ColumnValue::Text(text) => match (field.kind, prepared.sent.get(&*field.name)) {
-                (FieldType::Json, _) => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str())),
-                (FieldType::Csv, _) if text.is_empty() => Value::Array(Vec::new()),
-                (FieldType::Csv, _) => text.split(',').map(Value::from).collect(),
-                (_, Some(sent @ (Value::Number(_) | Value::Bool(_)))) => sent.clone(),
-                (_, Some(_) | None) => Value::from(text.as_str()),
+            ColumnValue::Text(text) => match field.kind {
+                FieldType::Json => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str())),
+                FieldType::Csv if text.is_empty() => Value::Array(Vec::new()),
+                FieldType::Csv => text.split(',').map(Value::from).collect(),
+                FieldType::Integer => text.parse::<i64>().map_or_else(|_| Value::from(text.as_str()), Value::from),
+                FieldType::Float => text.parse::<f64>().map_or_else(|_| Value::from(text.as_str()), Value::from),
+                FieldType::Boolean => text.parse::<bool>().map_or_else(|_| Value::from(text.as_str()), Value::from),
+                FieldType::String
+                | FieldType::Text
+                | FieldType::BigInteger
+                | FieldType::Decimal
+                | FieldType::Date
+                | FieldType::Time
+                | FieldType::DateTime
+                | FieldType::Timestamp
+                | FieldType::Uuid
+                | FieldType::Hash
+                | FieldType::Binary
+                | FieldType::Geometry
+                | FieldType::Alias
+                | FieldType::Unknown => Value::from(text.as_str()),
             },
         };
         (field.name.to_string(), shown)
     });
     Some(Value::Object(members.collect()).to_string())
 }
-

@@ -75,9 +75,7 @@ impl<'s> Write<'s> {
     pub(super) fn count(&mut self, items: usize) -> Result<(), Refusal> {
         self.mutations = self.mutations.saturating_add(items as u64);
         match self.service.config.max_batch_mutation {
-            Some(most) if self.mutations > most => {
-                Err(Refusal::InvalidPayload(format!("Exceeded max batch mutation limit of {most}")))
-            }
+            Some(most) if self.mutations > most => Err(Refusal::InvalidPayload(format!("Exceeded max batch mutation limit of {most}"))),
             Some(_) | None => Ok(()),
         }
     }
@@ -243,7 +241,7 @@ pub(super) fn below(field: &str) -> impl Fn(ItemsError) -> ItemsError {
             failures.iter_mut().for_each(|failure| failure.path.insert(0, field.to_owned()));
             Refusal::FailedValidation(failures).into()
         }
-        other => other,
+        other @ (ItemsError::Refusal(_) | ItemsError::Database(_)) => other,
     }
 }
 
