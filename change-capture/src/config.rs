@@ -46,7 +46,7 @@ pub const CAPTURE_SETTINGS: &[Setting] = &[
         default: "adaptive",
         help: "how writers wake the worker: adaptive (only while it sleeps), always, off (polling)",
     },
-    Setting { name: "CAPTURE_POLL_MIN", default: "1ms", help: "shortest time between two reads of the outbox while changes flow" },
+    Setting { name: "CAPTURE_POLL_MIN", default: "0.5ms", help: "shortest time between two reads of the outbox while changes flow" },
     Setting { name: "CAPTURE_POLL_MAX", default: "250ms", help: "longest time between two reads of the outbox while nothing happens" },
     Setting {
         name: "CAPTURE_MAX_ROWS_PER_STATEMENT",

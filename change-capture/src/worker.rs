@@ -95,7 +95,7 @@ impl WorkerConfig {
         Self {
             database,
             notify: NotifyMode::Adaptive,
-            poll_min: Duration::from_millis(1),
+            poll_min: Duration::from_micros(500),
             poll_max: Duration::from_millis(250),
             max_rows_per_statement: 10_000,
             max_value_bytes: 262_144,

@@ -106,13 +106,13 @@ impl Leader<'_> {
             let ending = self.context.shutdown.is_cancelled();
             let waiting = self.shared.take_waiting();
             match self.drain().await {
-                Ok(found) => {
+                Ok(transactions) => {
                     failures.reset();
                     for request in waiting {
                         // Nobody may be waiting any more.
                         let _gone = request.send(());
                     }
-                    self.rest(found, ending).await?;
+                    self.rest(transactions, ending).await?;
                     if ending {
                         return Ok(());
                     }
@@ -132,10 +132,11 @@ impl Leader<'_> {
     }
 
     /// After a read: housekeeping if it found nothing, then waiting for the next.
-    async fn rest(&mut self, found: bool, ending: bool) -> Result<(), SessionError> {
+    async fn rest(&mut self, transactions: usize, ending: bool) -> Result<(), SessionError> {
         let client = &self.session.client;
+        let found = transactions > 0;
         if found {
-            self.wake.found(client, self.context.config.notify).await?;
+            self.wake.found(client, self.context.config.notify, transactions).await?;
         } else {
             self.wake.idle(client, &self.ledger.boundary).await?;
         }
@@ -169,18 +170,17 @@ impl Leader<'_> {
         Ok(())
     }
 
-    /// Reads and publishes one batch; whether there was one.
-    async fn drain(&mut self) -> Result<bool, Interrupted> {
+    /// Reads and publishes one batch; of how many transactions it was.
+    async fn drain(&mut self) -> Result<usize, Interrupted> {
         if let Some(until) = self.ledger.pending.clone() {
-            self.stream(until).await?;
-            return Ok(true);
+            return self.stream(until).await;
         }
         let started = Instant::now();
         let read = self.outbox.take(&self.session.client, &self.ledger);
         match timeout(STATEMENT_DEADLINE, read).await.map_err(|_| DatabaseError::Timeout)?? {
             Found::Nothing(boundary) => {
                 self.ledger.advanced(boundary);
-                Ok(false)
+                Ok(0)
             }
             Found::Batch(boundary, rows) => {
                 self.ledger.announced(boundary.clone());
@@ -192,19 +192,17 @@ impl Leader<'_> {
                     }
                 }
                 batch.publish(self).await?;
-                self.finish(boundary, batch, started);
-                Ok(true)
+                Ok(self.finish(boundary, batch, started))
             }
             Found::Large(boundary) => {
                 self.ledger.announced(boundary.clone());
-                self.stream(boundary).await?;
-                Ok(true)
+                self.stream(boundary).await
             }
         }
     }
 
     /// Publishes the announced batch piece by piece: a large one, or one that a fault or a predecessor left unfinished.
-    async fn stream(&mut self, until: String) -> Result<(), Interrupted> {
+    async fn stream(&mut self, until: String) -> Result<usize, Interrupted> {
         let started = Instant::now();
         let mut rows = self.outbox.stream(&self.session.client, &self.ledger.boundary, &until).await?;
         let mut batch = Batch::default();
@@ -215,17 +213,18 @@ impl Leader<'_> {
             }
         }
         batch.publish(self).await?;
-        self.finish(until, batch, started);
-        Ok(())
+        Ok(self.finish(until, batch, started))
     }
 
-    fn finish(&mut self, boundary: String, batch: Batch, started: Instant) {
+    fn finish(&mut self, boundary: String, batch: Batch, started: Instant) -> usize {
         self.ledger.published(boundary, batch.moved);
         self.context.metrics.batches.inc();
         self.context.metrics.drain_seconds.observe(started.elapsed().as_secs_f64());
         if batch.schema_changed {
             self.shared.schema_changed.notify_one();
         }
+        // An announced batch holds at least one; a repeated one may have been emptied by a new epoch.
+        batch.transactions.max(1)
     }
 
     /// Tells the bus who leads and where every stream stands, as often as it takes.
@@ -361,6 +360,8 @@ struct Batch {
     bytes: usize,
     moved: Heads,
     schema_changed: bool,
+    transactions: usize,
+    last_xid: u64,
 }
 
 impl Batch {
@@ -370,6 +371,11 @@ impl Batch {
             None => leader.ledger.heads.get(&row.collection).copied().unwrap_or(Sequence(0)),
         };
         let sequence = Sequence(head.0 + 1);
+        // Rows of a transaction stand together.
+        if row.xid != self.last_xid {
+            self.last_xid = row.xid;
+            self.transactions += 1;
+        }
         let event = Arc::new(event(row, leader.ledger.epoch, sequence, &leader.context.metrics));
         self.moved.insert(Arc::clone(&event.collection), sequence);
         self.schema_changed |= is_schema_change(&event);

@@ -20,8 +20,12 @@ use crate::config::NotifyMode;
 use crate::database::DatabaseError;
 use crate::install::{LOCK_AWAKE, LOCK_SPACE};
 
-/// Two batches closer together than this wake the worker for good; further apart, the doorbell is cheaper than polling.
+/// Two batches closer together than this, of which the second holds several transactions, wake the worker: its writers
+/// commit side by side, and a NOTIFY would make them queue. One writer after the other rings cheaply, and is served sooner
+/// by the doorbell than by polling.
 const BUSY: Duration = Duration::from_millis(20);
+/// After so many batches of a single transaction the writers no longer commit side by side.
+const SERIAL: u32 = 32;
 /// How long the worker stays awake without a change.
 const LINGER: Duration = Duration::from_millis(50);
 
@@ -45,6 +49,8 @@ pub(super) struct Wake {
     poll_max: Duration,
     delay: Duration,
     last_batch: Option<Instant>,
+    /// Batches of a single transaction in a row.
+    serial: u32,
 }
 
 impl Wake {
@@ -57,7 +63,7 @@ impl Wake {
             NotifyMode::Adaptive if !prepared => Mode::Dozing(open_transactions(client).await?),
             NotifyMode::Adaptive | NotifyMode::Off => Mode::Polling,
         };
-        Ok(Self { mode, poll_min, poll_max, delay: poll_min, last_batch: None })
+        Ok(Self { mode, poll_min, poll_max, delay: poll_min, last_batch: None, serial: 0 })
     }
 
     /// Whether the worker polls rather than waits for the doorbell.
@@ -74,19 +80,21 @@ impl Wake {
         }
     }
 
-    /// A read found changes.
-    pub(super) async fn found(&mut self, client: &Client, notify: NotifyMode) -> Result<(), DatabaseError> {
+    /// A read found changes of so many transactions.
+    pub(super) async fn found(&mut self, client: &Client, notify: NotifyMode, transactions: usize) -> Result<(), DatabaseError> {
         let now = Instant::now();
-        let busy = self.last_batch.replace(now).is_some_and(|last| now.duration_since(last) < BUSY);
+        let close = self.last_batch.replace(now).is_some_and(|last| now.duration_since(last) < BUSY);
+        self.serial = if transactions > 1 { 0 } else { self.serial.saturating_add(1) };
         self.delay = self.poll_min;
         match self.mode {
-            Mode::Asleep | Mode::Dozing(_) if busy && notify == NotifyMode::Adaptive => {
+            Mode::Asleep | Mode::Dozing(_) if close && transactions > 1 && notify == NotifyMode::Adaptive => {
                 let locked: bool =
                     client.query_one("select pg_try_advisory_lock($1, $2)", &[&LOCK_SPACE, &LOCK_AWAKE]).await?.try_get(0)?;
                 if locked {
                     self.mode = Mode::Awake;
                 }
             }
+            Mode::Awake if self.serial >= SERIAL => self.doze(client).await?,
             Mode::Asleep | Mode::Dozing(_) | Mode::Awake | Mode::Polling => {}
         }
         Ok(())
@@ -95,12 +103,7 @@ impl Wake {
     /// A read found nothing up to `boundary`.
     pub(super) async fn idle(&mut self, client: &Client, boundary: &str) -> Result<(), DatabaseError> {
         match &mut self.mode {
-            Mode::Awake if self.last_batch.is_none_or(|last| last.elapsed() >= LINGER) => {
-                client.execute("select pg_advisory_unlock($1, $2)", &[&LOCK_SPACE, &LOCK_AWAKE]).await?;
-                // Asked after the release: whatever is not in the answer makes its first write with the lock free, and rings.
-                self.mode = Mode::Dozing(open_transactions(client).await?);
-                self.delay = self.poll_min;
-            }
+            Mode::Awake if self.last_batch.is_none_or(|last| last.elapsed() >= LINGER) => self.doze(client).await?,
             Mode::Dozing(open) => {
                 let snapshot: Snapshot = boundary.parse().map_err(|_| DatabaseError::Unexpected("a snapshot"))?;
                 open.retain(|transaction| !snapshot.contains(*transaction));
@@ -113,6 +116,14 @@ impl Wake {
             Mode::Polling => self.delay = (self.delay * 2).min(self.poll_max),
             Mode::Awake | Mode::Asleep => {}
         }
+        Ok(())
+    }
+
+    async fn doze(&mut self, client: &Client) -> Result<(), DatabaseError> {
+        client.execute("select pg_advisory_unlock($1, $2)", &[&LOCK_SPACE, &LOCK_AWAKE]).await?;
+        // Asked after the release: whatever is not in the answer makes its first write with the lock free, and rings.
+        self.mode = Mode::Dozing(open_transactions(client).await?);
+        self.delay = self.poll_min;
         Ok(())
     }
 }
