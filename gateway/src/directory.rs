@@ -13,7 +13,6 @@
 
 mod access_rules;
 mod address;
-mod app_access;
 mod column;
 mod live;
 mod looked_at;

@@ -25,7 +25,6 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::access_rules::{AccessRules, Standing};
-use super::app_access;
 use super::looked_at::LookedAt;
 use super::lookup::{self, Subject};
 use super::metadata::Metadata;
@@ -372,11 +371,8 @@ impl Directory {
         if let Some(rules) = lock(&self.rule_sets).get(key) {
             return Arc::clone(rules);
         }
-        let mut rules: Vec<_> = key.policies.iter().flat_map(|policy| state.access.rules(*policy)).map(Arc::clone).collect();
-        if key.app {
-            rules.extend(app_access::rules().iter().map(Arc::clone));
-        }
-        let rules = Arc::new(RuleSet::new(rules));
+        let rules = key.policies.iter().flat_map(|policy| state.access.rules(*policy)).map(Arc::clone).collect();
+        let rules = Arc::new(RuleSet::new(rules, key.app));
         lock(&self.rule_sets).put(key.clone(), Arc::clone(&rules));
         rules
     }

@@ -7,10 +7,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use access::permission::{Action, FieldSet, Permissions, Rule};
+use access::system::grant_app_access;
 use access::variables::{Variables, paths_in, resolve_value};
 use serde_json::{Map, Value};
 
-/// A row of `directus_permissions`, or one of the built-in rules of the app.
+/// A row of `directus_permissions`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct StoredRule {
     collection: Arc<str>,
@@ -36,6 +37,8 @@ pub(super) struct Needs {
 #[derive(Debug, Default)]
 pub(super) struct RuleSet {
     rules: Vec<Arc<StoredRule>>,
+    /// With the minimal rights of access to the app.
+    app: bool,
     needs: Needs,
 }
 
@@ -127,10 +130,11 @@ impl Needs {
 }
 
 impl RuleSet {
-    pub(super) fn new(rules: Vec<Arc<StoredRule>>) -> Self {
-        let mut needs = Needs::default();
+    pub(super) fn new(rules: Vec<Arc<StoredRule>>, app: bool) -> Self {
+        // The rights of the app are about one's own rows.
+        let mut needs = Needs { session: app, ..Needs::default() };
         rules.iter().for_each(|rule| needs.merge(&rule.needs));
-        Self { rules, needs }
+        Self { rules, app, needs }
     }
 
     pub(super) const fn needs(&self) -> &Needs {
@@ -139,9 +143,12 @@ impl RuleSet {
 
     /// The permissions, every variable replaced.
     pub(super) fn resolve(&self, variables: &Variables) -> Permissions {
-        let nobody = variables.user.is_null();
-        // Without a user `$CURRENT_USER.field` is null and not unknown.
-        let known = |path: &String| variables.paths.contains_key(path) || nobody && path.starts_with("$CURRENT_USER.");
+        // Without a user `$CURRENT_USER.field` is null and not unknown; so with the role.
+        let nobody = |path: &str| {
+            (variables.user.is_null() && path.starts_with("$CURRENT_USER."))
+                || (variables.role.is_null() && path.starts_with("$CURRENT_ROLE."))
+        };
+        let known = |path: &String| variables.paths.contains_key(path) || nobody(path);
         let unresolved = self.rules.iter().filter(|rule| !rule.needs.paths.iter().all(known));
         let denied: HashSet<(&str, Action)> = unresolved.map(|rule| (&*rule.collection, rule.action)).collect();
         for (collection, action) in &denied {
@@ -154,6 +161,9 @@ impl RuleSet {
         let mut permissions = Permissions::none();
         for rule in self.rules.iter().filter(|rule| !denied.contains(&(&*rule.collection, rule.action))) {
             permissions.add(&rule.collection, rule.action, rule.resolve(variables));
+        }
+        if self.app {
+            grant_app_access(&mut permissions, variables);
         }
         permissions
     }
@@ -181,11 +191,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_looked_up_grants_nothing() {
-        let set = RuleSet::new(vec![
-            rule("a", json!({"x": {"_eq": "$CURRENT_USER.team"}})),
-            rule("a", json!({"y": {"_eq": 1}})),
-            rule("b", json!({"z": {"_eq": "$CURRENT_USER"}})),
-        ]);
+        let set = RuleSet::new(
+            vec![
+                rule("a", json!({"x": {"_eq": "$CURRENT_USER.team"}})),
+                rule("a", json!({"y": {"_eq": 1}})),
+                rule("b", json!({"z": {"_eq": "$CURRENT_USER"}})),
+            ],
+            false,
+        );
         let mut variables = Variables { user: json!("u"), ..Variables::anonymous(jiff::Timestamp::UNIX_EPOCH) };
         let permissions = set.resolve(&variables);
         assert!(permissions.rules("a", Action::Read).is_empty());

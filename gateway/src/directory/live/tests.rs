@@ -313,3 +313,78 @@ async fn only_fields_that_rules_look_up_make_a_user_event_count() {
     assert!(directory.apply_event(&users_event(Operation::Delete, Some("{}"), None)).await.unwrap());
     assert!(!directory.apply_event(&users_event(Operation::Create, None, Some("{}"))).await.unwrap());
 }
+
+/// Teams on users: a relation that rules may look through.
+const TEAMS: &str = "create table teams (id serial primary key, name text, owner uuid references directus_users);
+    alter table directus_users add team int references teams;
+    insert into teams (name, owner) values ('red', '10000000-0000-4000-8000-000000000003'), ('blue', null),
+        ('green', '10000000-0000-4000-8000-000000000003');
+    update directus_users set team = 1, title = 'boss' where id = '10000000-0000-4000-8000-000000000003';
+    insert into directus_fields (collection, field, special) values ('directus_users', 'owned', 'o2m');
+    insert into directus_relations (many_collection, many_field, one_collection, one_field) values ('teams', 'owner', 'directus_users', 'owned')";
+
+async fn with_teams() -> (Database, Arc<Directory>) {
+    let (database, directory) = load(NEWSROOM_11).await;
+    let mut transaction = database.transaction().await.unwrap();
+    transaction.script(TEAMS).await.unwrap();
+    transaction.commit().await.unwrap();
+    directory.reload().await.unwrap();
+    (database, directory)
+}
+
+#[tokio::test]
+async fn rules_may_look_up_what_the_user_may_not_see() {
+    let (database, directory) = with_teams().await;
+    let filter = r#"{"_or": [{"label": {"_eq": "$CURRENT_USER.team.name"}}, {"label": {"_in": "$CURRENT_USER.owned.name"}},
+        {"label": {"_in": "$CURRENT_ROLES.name"}}, {"label": {"_eq": "$CURRENT_ROLE.parent.name"}}]}"#;
+    run(
+        &database,
+        &format!(
+            "insert into directus_permissions (collection, action, fields, permissions, policy) \
+        values ('tags', 'read', '*', '{filter}', '30000000-0000-4000-8000-000000000003')"
+        ),
+    )
+    .await;
+    directory.apply("directus_permissions").await.unwrap();
+    let session = who(&directory, 3, Some(3));
+    let resolved = async |directory: &Directory| {
+        directory.permissions(&session).await.unwrap().rules("tags", Action::Read).first().and_then(|rule| rule.items.as_deref().cloned())
+    };
+    let expect = |team: &str| json!({"_or": [{"label": {"_eq": team}}, {"label": {"_in": ["red", "green"]}}, {"label": {"_in": ["reader"]}}, {"label": {"_eq": null}}]});
+    assert_eq!(resolved(&directory).await, Some(expect("red")));
+    let reads = database.statements(Cause::Directory);
+    assert_eq!(resolved(&directory).await, Some(expect("red")));
+    assert_eq!(database.statements(Cause::Directory), reads, "looked up once");
+    run(&database, "update directus_users set team = 2 where id = '10000000-0000-4000-8000-000000000003'").await;
+    assert!(directory.apply("directus_users").await.unwrap());
+    assert_eq!(resolved(&directory).await, Some(expect("blue")));
+    run(&database, "update teams set name = 'navy' where id = 2").await;
+    assert!(directory.apply("teams").await.unwrap());
+    assert_eq!(resolved(&directory).await, Some(expect("navy")));
+    // A field that is gone takes the whole action with it.
+    run(&database, "alter table directus_users drop team").await;
+    directory.apply(SCHEMA_COLLECTION).await.unwrap();
+    assert_eq!(resolved(&directory).await, None);
+}
+
+#[tokio::test]
+async fn users_look_up_only_what_they_may_see() {
+    let (database, directory) = with_teams().await;
+    let session = who(&directory, 3, Some(3));
+    let paths = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let asked = paths(&["$CURRENT_USER.title", "$CURRENT_USER.team.name", "$CURRENT_ROLE.name"]);
+    let permissions = directory.permissions(&session).await.unwrap();
+    let nothing = directory.variables(&session, &asked, Some(&permissions)).await.unwrap();
+    assert_eq!(nothing.paths, HashMap::new());
+    assert_eq!((nothing.user, nothing.roles), (json!(id(1, 3)), json!([id(2, 3)])));
+    run(&database, "update directus_policies set app_access = true where id = '30000000-0000-4000-8000-000000000003'").await;
+    directory.apply("directus_policies").await.unwrap();
+    let permissions = directory.permissions(&session).await.unwrap();
+    let some = directory.variables(&session, &asked, Some(&permissions)).await.unwrap();
+    let expect = [("$CURRENT_USER.title", json!("boss")), ("$CURRENT_ROLE.name", json!("reader"))];
+    assert_eq!(some.paths, expect.map(|(path, value)| (path.to_owned(), value)).into());
+    let all = directory.variables(&session, &asked, None).await.unwrap();
+    assert_eq!(all.paths.get("$CURRENT_USER.team.name"), Some(&json!("red")));
+    let public = directory.accountability(None, None, None, from(None));
+    assert_eq!(directory.variables(&public, &asked, None).await.unwrap().paths, HashMap::new());
+}
