@@ -20,7 +20,7 @@ pub use tables::{CapturedTable, SkipReason, SkippedTable, TablesReport, sync_tab
 
 /// Raised when `tables.sql` changes in a way that existing rows cannot follow; the schema is then made anew, with a new
 /// epoch.
-pub(crate) const LAYOUT: i32 = 1;
+pub(crate) const LAYOUT: i32 = 2;
 /// The first key of all advisory locks: "TIDE".
 pub(crate) const LOCK_SPACE: i32 = 1_414_087_749;
 /// Second keys.
@@ -140,7 +140,7 @@ async fn adopt_cluster(client: &Client) -> Result<(), DatabaseError> {
         tracing::warn!("the database was restored into another cluster: a new epoch begins");
         client
             .batch_execute(
-                "truncate tidegate.outbox, tidegate.ledger_0, tidegate.ledger_1;
+                "truncate tidegate.outbox, tidegate.ledger_0, tidegate.ledger_1, tidegate.tables;
                  select setval('tidegate.fence', greatest(nextval('tidegate.fence'), (extract(epoch from clock_timestamp()) * 1000)::bigint));
                  update tidegate.control set slot = 0,
                    epoch = greatest(epoch + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint)",

@@ -245,12 +245,18 @@ declare
 begin
   if current_setting('tidegate.quiet', true) = 'on' then return; end if;
   if tg_event = 'sql_drop' then
-    select exists (select from pg_event_trigger_dropped_objects() o
+    -- What an ALTER drops is announced at its end.
+    select tg_tag like 'DROP%' and exists (select from pg_event_trigger_dropped_objects() o
       where o.schema_name = 'public' and not o.is_temporary
-        and o.object_type in ('table', 'table column', 'table constraint', 'trigger')) into ours;
+        and o.object_type in ('table', 'table column', 'table constraint', 'trigger', 'view', 'materialized view')) into ours;
   else
     select exists (select from pg_event_trigger_ddl_commands() o
-      where o.schema_name = 'public' and o.object_type in ('table', 'table column', 'index', 'trigger')) into ours;
+      where o.schema_name = 'public' and o.object_type in ('table', 'table column', 'index', 'trigger', 'view', 'materialized view'))
+      into ours;
+    -- A restore may disable the triggers, load, and enable them again: remembered here, told by the worker's next look.
+    update tidegate.tables k set lapsed = true
+      from pg_event_trigger_ddl_commands() o, pg_trigger t
+     where o.object_type = 'table' and o.objid = k.relation and t.oid = k.trigger and t.tgenabled <> 'O' and not k.lapsed;
   end if;
   if ours then perform tidegate.reset('tidegate:schema'); end if;
 exception when others then

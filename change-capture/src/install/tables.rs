@@ -2,9 +2,11 @@
 //!
 //! It must never hold a lock on more than one table of the application at a time.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Serialize;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use super::LOCK_TIMEOUT;
@@ -16,7 +18,8 @@ const EXCLUDED: &[&str] = &["directus_migrations", "knex_migrations", "knex_migr
 /// Tables of `public` with their key, and the signature of every trigger of ours on them. A partition takes the name and
 /// the key of its root: a statement fires the triggers of the table that it names.
 const CATALOG: &str = "
-  select c.relname::text as name, coalesce(root.relname, c.relname)::text as collection, c.relispartition as partition,
+  select c.oid as relation, (select t.oid from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'tidegate_insert') as trigger,
+         c.relname::text as name, coalesce(root.relname, c.relname)::text as collection, c.relispartition as partition,
          c.relkind = 'f' as foreign,
          coalesce((select array_agg(a.attname::text order by k.n)
             from pg_index i cross join unnest(i.indkey::int2[]) with ordinality k(attnum, n)
@@ -128,6 +131,9 @@ impl TablesReport {
 }
 
 struct Table {
+    relation: u32,
+    /// The oid of the insert trigger stands for all four.
+    trigger: Option<u32>,
     name: String,
     collection: String,
     partition: bool,
@@ -149,32 +155,41 @@ pub async fn tables_report(client: &Client, exclude: &[String]) -> Result<Tables
 }
 
 /// Creates missing triggers, repairs changed ones, removes those that must not be. A collection that was not captured
-/// before starts with a reset, because nobody knows what happened to it until then.
+/// without a break starts with a reset, because nobody knows what happened to it until then.
 ///
 /// # Errors
 /// [`DatabaseError`]; a table that stays locked is no error but an entry of the report.
 pub async fn sync_tables(client: &Client, exclude: &[String]) -> Result<TablesReport, DatabaseError> {
     let mut report = TablesReport::default();
-    for table in read_tables(client, exclude).await? {
-        let statements = match &table.plan {
-            Ok(key) if table.triggers != signatures(&table.collection, key) => create_statements(&table, key),
-            Err(_) if !table.triggers.is_empty() => drop_statements(&table),
-            Ok(_) | Err(_) => {
-                report.note(&table, true);
-                continue;
-            }
+    let tables = read_tables(client, exclude).await?;
+    let known = read_known(client).await?;
+    for table in &tables {
+        let (statements, captured) = match &table.plan {
+            Ok(key) if table.triggers != signatures(&table.collection, key) => (create_statements(table, key), true),
+            // The triggers are right, but they may not always have been: a restored table brings them along.
+            Ok(_) => (String::new(), true),
+            Err(_) if !table.triggers.is_empty() => (drop_statements(table), false),
+            Err(_) => (String::new(), false),
         };
-        let reset = table.plan.is_ok() && !table.partition;
-        match alter(client, &statements, reset.then_some(&*table.collection)).await {
+        let unbroken = table.partition || !captured || known.get(&table.collection) == Some(&(table.relation, table.trigger));
+        if statements.is_empty() && unbroken {
+            report.note(table, true);
+            continue;
+        }
+        match alter(client, &statements, (captured && !table.partition).then_some(table)).await {
             Ok(()) => {
                 report.changed += 1;
-                report.note(&table, true);
+                report.note(table, true);
             }
-            Err(error) if error.is_lock_conflict() => report.note(&table, false),
+            Err(error) if error.is_lock_conflict() => report.note(table, false),
             // Dropped in between: the next look will not see it.
-            Err(error) if error.state() == Some(&tokio_postgres::error::SqlState::UNDEFINED_TABLE) => {}
+            Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
         }
+    }
+    let gone: Vec<&String> = known.keys().filter(|name| !report.captured.iter().any(|table| table.collection == **name)).collect();
+    if !gone.is_empty() && !report.is_incomplete() {
+        client.execute("delete from tidegate.tables where collection = any ($1)", &[&gone]).await?;
     }
     Ok(report)
 }
@@ -187,7 +202,7 @@ pub(super) async fn remove_triggers(client: &Client) -> Result<(), DatabaseError
             match alter(client, &drop_statements(table), None).await {
                 Ok(()) => {}
                 Err(error) if error.is_lock_conflict() => locked = Some(error),
-                Err(error) if error.state() == Some(&tokio_postgres::error::SqlState::UNDEFINED_TABLE) => {}
+                Err(error) if is_gone(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -243,7 +258,15 @@ fn read_table(row: &Row, exclude: &[String]) -> Result<Table, DatabaseError> {
     } else {
         key.pop().ok_or(SkipReason::NoPrimaryKey)
     };
-    Ok(Table { name, collection, partition: row.try_get("partition")?, plan, triggers: row.try_get("triggers")? })
+    Ok(Table {
+        relation: row.try_get("relation")?,
+        trigger: row.try_get("trigger")?,
+        name,
+        collection,
+        partition: row.try_get("partition")?,
+        plan,
+        triggers: row.try_get("triggers")?,
+    })
 }
 
 /// (operation, what it references, the type bits of `pg_trigger`)
@@ -286,18 +309,37 @@ fn drop_statements(table: &Table) -> String {
     TRIGGERS.iter().map(|(operation, ..)| format!("drop trigger if exists tidegate_{operation} on public.{name};")).collect()
 }
 
-async fn alter(client: &Client, statements: &str, reset: Option<&str>) -> Result<(), DatabaseError> {
+/// One table's DDL; with `captured`, its registration and first reset.
+async fn alter(client: &Client, statements: &str, captured: Option<&Table>) -> Result<(), DatabaseError> {
     client.batch_execute(&format!("begin; set local lock_timeout = '{LOCK_TIMEOUT}'")).await?;
     let done = async {
         client.batch_execute(statements).await?;
-        if let Some(collection) = reset {
-            client.execute("select tidegate.reset($1)", &[&collection]).await?;
+        if let Some(table) = captured {
+            client
+                .execute(
+                    "insert into tidegate.tables (collection, relation, trigger)
+                     select $1, t.tgrelid, t.oid from pg_trigger t where t.tgrelid = $2 and t.tgname = 'tidegate_insert'
+                     on conflict (collection) do update set relation = excluded.relation, trigger = excluded.trigger, lapsed = false",
+                    &[&table.collection, &table.relation],
+                )
+                .await?;
+            client.execute("select tidegate.reset($1)", &[&table.collection]).await?;
         }
         Ok(())
     }
     .await;
     client.batch_execute(if done.is_ok() { "commit" } else { "rollback" }).await?;
     done
+}
+
+/// Collections that have been captured without a break, with the identity of their table and trigger.
+async fn read_known(client: &Client) -> Result<HashMap<String, (u32, Option<u32>)>, DatabaseError> {
+    let rows = client.query("select collection, relation, trigger from tidegate.tables where not lapsed", &[]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, Some(row.try_get(2)?))))).collect()
+}
+
+fn is_gone(error: &DatabaseError) -> bool {
+    matches!(error.state(), Some(&(SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME)))
 }
 
 fn quote_identifier(name: &str) -> String {

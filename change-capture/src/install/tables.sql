@@ -55,6 +55,15 @@ alter table tidegate.outbox_2 alter column rows set storage external;
 alter table tidegate.outbox_3 alter column rows set storage external;
 create index outbox_xid on tidegate.outbox (xid);
 
+-- Tables whose changes have been seen without a break. A table that is not in here with its present identity (created,
+-- restored, or with triggers that lapsed) starts with a reset, because nobody knows what happened to it until then.
+create table tidegate.tables (
+  collection text primary key,
+  relation oid not null,
+  trigger oid not null,
+  lapsed boolean not null default false
+);
+
 -- The ledger: one row per published batch, appended before the batch is published, written by the leader alone. Two
 -- tables take turns; the first row of a turn is `whole`, so the other table can be emptied.
 create table tidegate.ledger_0 (

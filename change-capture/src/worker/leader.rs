@@ -102,9 +102,9 @@ impl Leader<'_> {
     async fn run(&mut self) -> Result<(), SessionError> {
         let mut failures = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
         loop {
-            // Asked before the read: what is committed at this moment is in it.
-            let ending = self.context.shutdown.is_cancelled();
-            let waiting = self.shared.take_waiting();
+            // Asked before the read: what is committed at this moment is in it, unless it repeats an announced batch.
+            let ending = self.ledger.pending.is_none() && self.context.shutdown.is_cancelled();
+            let waiting = if self.ledger.pending.is_none() { self.shared.take_waiting() } else { Vec::new() };
             match self.drain().await {
                 Ok(transactions) => {
                     failures.reset();

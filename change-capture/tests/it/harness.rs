@@ -1,19 +1,22 @@
 //! Servers, databases, workers and what they published.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use change_capture::CaptureMetrics;
-use change_capture::bus::{Bus, BusCapacity, Feed, FeedControl, FeedItem, FeedItems, InProcessBus};
+use change_capture::bus::{
+    BoxFuture, Bus, BusCapacity, BusError, Feed, FeedControl, FeedItem, FeedItems, Fence, InProcessBus, KnownHead, StreamHead,
+};
 use change_capture::worker::{self, WorkerConfig, WorkerControl};
-use change_event::{ChangeEvent, Operation};
+use change_event::{ChangeEvent, Epoch, Operation};
 use futures_util::FutureExt as _;
 use prometheus::Registry;
 use service_runtime::testkit::{PrivatePostgres, PrivatePostgresOptions};
 use service_runtime::{CancellationToken, Tasks};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio_postgres::{Client, NoTls};
 
 /// Every wait in these tests ends after this at the latest; only a failing test reaches it.
@@ -115,7 +118,7 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut ask: im
 pub(crate) struct Worker {
     pub(crate) control: WorkerControl,
     pub(crate) metrics: Arc<CaptureMetrics>,
-    tasks: Tasks,
+    pub(crate) tasks: Tasks,
     shutdown: CancellationToken,
     /// Aborting it is the closest thing to `kill -9` inside one process.
     handle: tokio::task::JoinHandle<Option<()>>,
@@ -230,4 +233,104 @@ pub(crate) fn summary(event: &ChangeEvent) -> String {
     };
     let keys: Vec<_> = event.rows.iter().map(|row| row.key.get()).collect();
     format!("{} {operation} {}", event.collection, keys.join(",")).trim_end().to_owned()
+}
+
+/// What a [`FaultyBus`] does with publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Passes everything on.
+    None,
+    /// Publishes and then never answers: the worker dies between publishing and knowing.
+    HangAfter,
+    /// Holds publishes back until the fault is lifted: a worker that is paused in the middle.
+    HangBefore,
+    /// Publishes one event of each call and then fails.
+    Half,
+    /// Fails.
+    Unavailable,
+}
+
+/// A bus that fails on request, and remembers every event that a worker tried to publish.
+#[derive(Clone)]
+pub(crate) struct FaultyBus {
+    inner: Arc<dyn Bus>,
+    fault: Arc<watch::Sender<Fault>>,
+    offered: Arc<Mutex<Vec<(Fence, Arc<ChangeEvent>)>>>,
+    results: Arc<Mutex<Vec<Result<(), BusError>>>>,
+}
+
+impl FaultyBus {
+    pub(crate) fn around(inner: Arc<dyn Bus>) -> Self {
+        Self { inner, fault: Arc::new(watch::Sender::new(Fault::None)), offered: Arc::default(), results: Arc::default() }
+    }
+
+    pub(crate) fn set(&self, fault: Fault) {
+        self.fault.send_replace(fault);
+    }
+
+    /// What publishes of `collection` were attempted so far: (fence, sequence, event as JSON).
+    pub(crate) fn offered(&self, collection: &str) -> Vec<(Fence, u64, String)> {
+        let offered = self.offered.lock().unwrap();
+        offered
+            .iter()
+            .filter(|(_, event)| &*event.collection == collection)
+            .map(|(fence, event)| (*fence, event.sequence.0, String::from_utf8(event.encode().unwrap()).unwrap()))
+            .collect()
+    }
+
+    /// What the bus said to the publishes.
+    pub(crate) fn results(&self) -> Vec<Result<(), BusError>> {
+        self.results.lock().unwrap().clone()
+    }
+}
+
+impl Bus for FaultyBus {
+    fn open<'a>(&'a self, fence: Fence, epoch: Epoch, heads: &'a [KnownHead]) -> BoxFuture<'a, Result<(), BusError>> {
+        self.inner.open(fence, epoch, heads)
+    }
+    fn is_open<'a>(&'a self, fence: Fence, epoch: Epoch) -> BoxFuture<'a, Result<bool, BusError>> {
+        self.inner.is_open(fence, epoch)
+    }
+    fn publish<'a>(&'a self, fence: Fence, events: &'a [Arc<ChangeEvent>]) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(async move {
+            self.offered.lock().unwrap().extend(events.iter().map(|event| (fence, Arc::clone(event))));
+            let fault = *self.fault.borrow();
+            let result = match fault {
+                Fault::None => self.inner.publish(fence, events).await,
+                Fault::HangAfter => {
+                    self.inner.publish(fence, events).await?;
+                    std::future::pending().await
+                }
+                Fault::HangBefore => {
+                    let mut fault = self.fault.subscribe();
+                    fault.wait_for(|fault| *fault == Fault::None).await.unwrap();
+                    self.inner.publish(fence, events).await
+                }
+                Fault::Half => {
+                    self.inner.publish(fence, &events[..1]).await?;
+                    Err(BusError::Unavailable("half".into()))
+                }
+                Fault::Unavailable => Err(BusError::Unavailable("on purpose".into())),
+            };
+            self.results.lock().unwrap().push(result.clone());
+            result
+        })
+    }
+    fn head<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<Option<StreamHead>, BusError>> {
+        self.inner.head(collection)
+    }
+    fn read_after<'a>(
+        &'a self,
+        collection: &'a str,
+        after: StreamHead,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Vec<Arc<ChangeEvent>>>, BusError>> {
+        self.inner.read_after(collection, after, limit)
+    }
+    fn broadcast<'a>(&'a self, topic: &'a str, payload: Bytes) -> BoxFuture<'a, Result<(), BusError>> {
+        self.inner.broadcast(topic, payload)
+    }
+    fn feed<'a>(&'a self) -> BoxFuture<'a, Result<Feed, BusError>> {
+        self.inner.feed()
+    }
 }

@@ -6,4 +6,6 @@
 mod bus_contract;
 mod capture;
 mod drain;
+mod failover;
 mod harness;
+mod schema;
