@@ -18,8 +18,10 @@ pub mod sqlstate;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 pub use codec::RawText;
 pub use error::{DatabaseError, SqlError};
-pub use execute::{Cause, Database, PoolState, Transaction};
+pub use execute::{Cause, Database, PoolState};
 pub use tokio_postgres::Row;
+pub use transaction::Transaction;

@@ -14,6 +14,7 @@
 mod access_rules;
 mod address;
 mod column;
+mod derived;
 mod live;
 mod looked_at;
 mod lookup;

@@ -1,4 +1,4 @@
-//! Running statements: reads, single writes and transactions.
+//! Running statements: reads and single writes.
 //!
 //! It must never run a write twice: only [`Database::query`], which is for reads, asks again after a lost connection.
 //!
@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use access::statement::Statement;
-use futures_util::{FutureExt as _, TryStreamExt as _};
+use futures_util::TryStreamExt as _;
 use tokio::time::timeout;
 use tokio_postgres::Row;
 
 use super::codec::TextParameter;
 use super::pool::{self, Connection, Pool, PooledConnection};
-use super::{DatabaseError, SqlError};
+use super::{DatabaseError, Transaction};
 use crate::config::DatabaseConfig;
 
 /// The server cancels a statement at its own timeout; what lasts longer than this on top is a dead connection.
@@ -53,20 +53,10 @@ pub struct PoolState {
     pub waiting: usize,
 }
 
-struct Shared {
+pub(super) struct Shared {
     generation: Arc<AtomicU64>,
     counts: [AtomicU64; 4],
-    patience: Duration,
-}
-
-/// An open transaction on a connection of its own; dropping it rolls back.
-pub struct Transaction {
-    /// `None` once the transaction has ended.
-    connection: Option<PooledConnection>,
-    /// A statement failed: Postgres would turn a COMMIT into a ROLLBACK without saying so.
-    failed: bool,
-    cause: Cause,
-    shared: Arc<Shared>,
+    pub(super) patience: Duration,
 }
 
 impl Cause {
@@ -184,131 +174,11 @@ impl Database {
 
     async fn begin(&self) -> Result<Transaction, DatabaseError> {
         let connection = pool::checkout(&self.pool).await?;
-        // The guard comes first: should this future be dropped half way, it takes back what may have begun.
-        let mut transaction =
-            Transaction { connection: Some(connection), failed: false, cause: self.cause, shared: Arc::clone(&self.shared) };
-        transaction.start()?;
-        let begun = timeout(self.shared.patience, batch(transaction.connection()?, "BEGIN")).await;
-        transaction.settle(begun)?;
-        Ok(transaction)
+        Transaction::begin(connection, self.cause, Arc::clone(&self.shared)).await
     }
 }
 
-impl Transaction {
-    /// Rows of a statement, reading or writing (`RETURNING`).
-    ///
-    /// # Errors
-    /// [`DatabaseError`]; the transaction can only be rolled back afterwards.
-    pub async fn query(&mut self, statement: &Statement) -> Result<Vec<Row>, DatabaseError> {
-        self.start()?;
-        let result = timeout(self.shared.patience, query(self.connection()?, statement)).await;
-        self.settle(result)
-    }
-
-    /// How many rows a statement touched.
-    ///
-    /// # Errors
-    /// [`DatabaseError`]; the transaction can only be rolled back afterwards.
-    pub async fn execute(&mut self, statement: &Statement) -> Result<u64, DatabaseError> {
-        self.start()?;
-        let result = timeout(self.shared.patience, execute(self.connection()?, statement)).await;
-        self.settle(result)
-    }
-
-    /// Several statements without parameters in one text: constants of the source code only.
-    ///
-    /// # Errors
-    /// [`DatabaseError`]; the transaction can only be rolled back afterwards.
-    pub async fn script(&mut self, text: &'static str) -> Result<(), DatabaseError> {
-        self.start()?;
-        let result = timeout(self.shared.patience, batch(self.connection()?, text)).await;
-        self.settle(result)
-    }
-
-    /// Makes it durable.
-    ///
-    /// # Errors
-    /// [`DatabaseError`]: it was not committed, except after [`DatabaseError::Unavailable`] and
-    /// [`DatabaseError::Timeout`], when nobody knows.
-    pub async fn commit(mut self) -> Result<(), DatabaseError> {
-        if self.failed {
-            let _rolled_back = self.end("ROLLBACK").await;
-            return Err(DatabaseError::Sql(Box::new(SqlError::aborted())));
-        }
-        self.end("COMMIT").await
-    }
-
-    /// Takes everything back.
-    ///
-    /// # Errors
-    /// [`DatabaseError`]; it is taken back all the same.
-    pub async fn rollback(mut self) -> Result<(), DatabaseError> {
-        self.end("ROLLBACK").await
-    }
-
-    async fn end(&mut self, how: &'static str) -> Result<(), DatabaseError> {
-        let Some(connection) = self.connection.take() else { return Err(DatabaseError::Unavailable(None)) };
-        // Should this future be dropped, the connection must not go back to the pool in an unknown state.
-        let mut guard = Unfinished(Some(connection));
-        let Some(connection) = guard.0.as_ref() else { return Err(DatabaseError::Unavailable(None)) };
-        match timeout(self.shared.patience, batch(connection, how)).await {
-            Ok(result) => {
-                drop(guard.0.take());
-                result.map_err(DatabaseError::from)
-            }
-            Err(_) => Err(DatabaseError::Timeout),
-        }
-    }
-
-    fn connection(&self) -> Result<&Connection, DatabaseError> {
-        self.connection.as_deref().ok_or(DatabaseError::Unavailable(None))
-    }
-
-    /// Until the statement has succeeded the transaction counts as failed: the future that runs it may be dropped.
-    fn start(&mut self) -> Result<(), DatabaseError> {
-        if self.failed {
-            return Err(DatabaseError::Sql(Box::new(SqlError::aborted())));
-        }
-        self.failed = true;
-        self.shared.count(self.cause);
-        Ok(())
-    }
-
-    fn settle<T>(&mut self, result: Bounded<T>) -> Result<T, DatabaseError> {
-        match result {
-            Ok(Ok(result)) => {
-                self.failed = false;
-                Ok(result)
-            }
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => {
-                discard(self.connection.take());
-                Err(DatabaseError::Timeout)
-            }
-        }
-    }
-}
-
-impl Drop for Transaction {
-    fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
-        // The first poll puts ROLLBACK on the wire; whoever gets the connection next queues behind it.
-        if batch(&connection, "ROLLBACK").now_or_never().is_some_and(|sent| sent.is_err()) {
-            discard(Some(connection));
-        }
-    }
-}
-
-type Bounded<T> = Result<Result<T, tokio_postgres::Error>, tokio::time::error::Elapsed>;
-
-/// A connection that goes nowhere but to its end, unless it is taken out.
-struct Unfinished(Option<PooledConnection>);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        discard(self.0.take());
-    }
-}
+pub(super) type Bounded<T> = Result<Result<T, tokio_postgres::Error>, tokio::time::error::Elapsed>;
 
 impl Shared {
     fn counter(&self, cause: Cause) -> &AtomicU64 {
@@ -321,7 +191,7 @@ impl Shared {
         }
     }
 
-    fn count(&self, cause: Cause) {
+    pub(super) fn count(&self, cause: Cause) {
         self.counter(cause).fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -353,7 +223,7 @@ where
     }
 }
 
-async fn query(connection: &Connection, statement: &Statement) -> Result<Vec<Row>, tokio_postgres::Error> {
+pub(super) async fn query(connection: &Connection, statement: &Statement) -> Result<Vec<Row>, tokio_postgres::Error> {
     let prepared = connection.prepare(&statement.text).await?;
     let rows = async {
         let stream = connection.client().query_raw(&prepared, statement.parameters.iter().map(TextParameter)).await?;
@@ -362,18 +232,18 @@ async fn query(connection: &Connection, statement: &Statement) -> Result<Vec<Row
     rows.await.inspect_err(|error| forget_if_stale(connection, &statement.text, error))
 }
 
-async fn execute(connection: &Connection, statement: &Statement) -> Result<u64, tokio_postgres::Error> {
+pub(super) async fn execute(connection: &Connection, statement: &Statement) -> Result<u64, tokio_postgres::Error> {
     let prepared = connection.prepare(&statement.text).await?;
     let touched = connection.client().execute_raw(&prepared, statement.parameters.iter().map(TextParameter)).await;
     touched.inspect_err(|error| forget_if_stale(connection, &statement.text, error))
 }
 
-async fn batch(connection: &Connection, text: &str) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn batch(connection: &Connection, text: &str) -> Result<(), tokio_postgres::Error> {
     connection.client().batch_execute(text).await
 }
 
 /// Ends the connection instead of giving it back.
-fn discard(connection: Option<PooledConnection>) {
+pub(super) fn discard(connection: Option<PooledConnection>) {
     if let Some(connection) = connection {
         drop(PooledConnection::take(connection));
     }

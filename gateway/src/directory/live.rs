@@ -1,15 +1,10 @@
 //! The directory itself: the current state, its replacement on change events, and the permissions derived from it.
 //!
-//! It must never mix two states in one answer, and never let what was derived from an old one be found under a new one:
-//! the keys of both caches hold the revision.
+//! It must never mix two states in one answer: a state is replaced whole.
 //!
-//! Cost: [`Directory::schema`] is one atomic load; [`Directory::permissions`] two short locks when it is cached. A reload
-//! reads the catalog or the access tables whole; reloads run one at a time, and all requests that arrive while one runs
-//! share the next.
+//! Cost: [`Directory::schema`] is one atomic load. A reload reads the catalog or the access tables whole; reloads run one at
+//! a time, and all requests that arrive while one runs share the next.
 
-use std::collections::HashMap;
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use access::accountability::{Accountability, ClientOrigin};
@@ -18,27 +13,19 @@ use access::schema::Schema;
 use access::variables::Variables;
 use arc_swap::ArcSwap;
 use change_event::ChangeEvent;
-use jiff::Timestamp;
-use lru::LruCache;
-use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::access_rules::{AccessRules, Standing};
+use super::derived::Derived;
 use super::looked_at::LookedAt;
-use super::lookup::{self, Subject};
 use super::metadata::Metadata;
 use super::overview;
-use super::rule_set::RuleSet;
 use crate::database::catalog::{ForeignKey, Table};
 use crate::database::{Cause, Database, DatabaseError, catalog};
 
-/// Combinations of policies whose rules are kept compiled.
-const RULE_SETS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
-/// Sessions with rules of their own whose permissions are kept.
-const RESOLVED: NonZeroUsize = NonZeroUsize::new(8192).unwrap();
-/// Users whose `.field` values are kept.
-const LOOKED_UP: NonZeroUsize = NonZeroUsize::new(8192).unwrap();
+/// SQLSTATE of a table that does not exist.
+const UNDEFINED_TABLE: &str = "42P01";
 
 /// What is not a collection, whatever the catalog says.
 #[derive(Debug, Clone, Default)]
@@ -56,23 +43,15 @@ pub struct Directory {
     requests: Mutex<Requests>,
     /// Held by the one reload that runs; remembers what it covered.
     reloading: tokio::sync::Mutex<Covered>,
-    /// Grows when looked-up values may have changed.
-    lookups: AtomicU64,
-    administrator: Arc<Permissions>,
-    nobody: Arc<Permissions>,
-    rule_sets: Cache<RuleSetKey, RuleSet>,
-    resolved: Cache<ResolvedKey, Permissions>,
-    looked_up: Cache<LookupKey, HashMap<String, Value>>,
+    derived: Derived,
 }
 
-type Cache<K, V> = Mutex<LruCache<K, Arc<V>>>;
-
 /// One consistent picture.
-struct State {
-    revision: u64,
-    schema: Arc<Schema>,
+pub(super) struct State {
+    pub(super) revision: u64,
+    pub(super) schema: Arc<Schema>,
+    pub(super) access: Arc<AccessRules>,
     source: Arc<SchemaSource>,
-    access: Arc<AccessRules>,
     looked_at: LookedAt,
 }
 
@@ -82,30 +61,6 @@ struct SchemaSource {
     tables: Vec<Table>,
     foreign_keys: Vec<ForeignKey>,
     metadata: Metadata,
-}
-
-#[derive(PartialEq, Eq, Hash, Clone)]
-struct RuleSetKey {
-    revision: u64,
-    policies: Vec<Uuid>,
-    app: bool,
-}
-
-#[derive(PartialEq, Eq, Hash)]
-struct ResolvedKey {
-    rules: RuleSetKey,
-    /// The values of the session's variables as JSON text; empty where no rule needs any.
-    session: String,
-}
-
-#[derive(PartialEq, Eq, Hash)]
-struct LookupKey {
-    lookups: u64,
-    revision: u64,
-    user: Option<Uuid>,
-    role: Option<Uuid>,
-    policies: Vec<Uuid>,
-    paths: Vec<String>,
 }
 
 /// What a reload has to read again.
@@ -138,11 +93,13 @@ impl Directory {
     /// [`DatabaseError`], also when the `directus_*` tables do not exist.
     pub async fn load(database: Database, options: DirectoryOptions) -> Result<Arc<Self>, DatabaseError> {
         let database = database.caused_by(Cause::Directory);
-        let source = Arc::new(SchemaSource::load(&database).await?);
-        let access = Arc::new(AccessRules::load(&database).await?);
-        let schema = Arc::new(source.overview(&options));
-        let looked_at = LookedAt::new(&schema, &access);
-        let state = State { revision: 1, schema, source, access, looked_at };
+        let state = State::load(&database, &options).await.inspect_err(|error| {
+            if error.state() == Some(UNDEFINED_TABLE) {
+                tracing::error!(
+                    "this database has no directus_* tables: run `gateway bootstrap`, or set DB_* to the database of a Directus"
+                );
+            }
+        })?;
         Ok(Arc::new(Self {
             database,
             options,
@@ -150,12 +107,7 @@ impl Directory {
             revision: watch::Sender::new(1),
             requests: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
-            lookups: AtomicU64::new(0),
-            administrator: Arc::new(Permissions::administrator()),
-            nobody: Arc::new(Permissions::none()),
-            rule_sets: Mutex::new(LruCache::new(RULE_SETS)),
-            resolved: Mutex::new(LruCache::new(RESOLVED)),
-            looked_up: Mutex::new(LruCache::new(LOOKED_UP)),
+            derived: Derived::new(),
         }))
     }
 
@@ -192,36 +144,7 @@ impl Directory {
     /// # Errors
     /// [`DatabaseError`], when a rule's `.field` variable has to be looked up.
     pub async fn permissions(&self, accountability: &Accountability) -> Result<Arc<Permissions>, DatabaseError> {
-        // What a share may show beyond its own page is not ours to guess.
-        if accountability.share.is_some() {
-            return Ok(Arc::clone(&self.nobody));
-        }
-        let state = self.state.load_full();
-        let standing = state.access.standing(accountability.user, accountability.role, accountability.client.ip);
-        if standing.admin {
-            return Ok(Arc::clone(&self.administrator));
-        }
-        let key = RuleSetKey { revision: state.revision, policies: standing.policies.clone(), app: standing.app };
-        let rules = self.rule_set(&state, &key);
-        let needs = rules.needs();
-        let paths = if needs.paths().is_empty() {
-            Arc::default()
-        } else {
-            self.look_up_for_rules(&state, accountability, &standing, needs.paths()).await?
-        };
-        let mut variables = session_variables(accountability, &standing);
-        variables.paths = paths.as_ref().clone();
-        if needs.now() {
-            return Ok(Arc::new(rules.resolve(&variables)));
-        }
-        let session = if needs.session() { session_key(&variables, needs.paths()) } else { String::new() };
-        let key = ResolvedKey { rules: key, session };
-        if let Some(permissions) = lock(&self.resolved).get(&key) {
-            return Ok(Arc::clone(permissions));
-        }
-        let permissions = Arc::new(rules.resolve(&variables));
-        // Another session may have been faster; its value is the shared one.
-        Ok(Arc::clone(lock(&self.resolved).get_or_insert(key, || permissions)))
+        self.derived.permissions(&self.state.load_full(), &self.database, accountability).await
     }
 
     /// The values of variables for one resolution. With `as_user`, `paths` are looked up under these permissions and
@@ -235,20 +158,7 @@ impl Directory {
         paths: &[String],
         as_user: Option<&Permissions>,
     ) -> Result<Variables, DatabaseError> {
-        let state = self.state.load_full();
-        let standing = state.access.standing(accountability.user, accountability.role, accountability.client.ip);
-        let mut variables = session_variables(accountability, &standing);
-        if paths.is_empty() {
-            return Ok(variables);
-        }
-        variables.paths = match as_user {
-            None => self.look_up_for_rules(&state, accountability, &standing, paths).await?.as_ref().clone(),
-            Some(permissions) => {
-                let subject = Subject { accountability, roles: &standing.roles, policies: &standing.policies };
-                lookup::values(&self.database, &state.schema, &subject, paths, permissions).await?
-            }
-        };
-        Ok(variables)
+        self.derived.variables(&self.state.load_full(), &self.database, accountability, paths, as_user).await
     }
 
     /// Takes note of a change event of `collection`: reads again what it decides. Returns whether anything that sessions
@@ -347,8 +257,7 @@ impl Directory {
             }
         }
         if work.lookups {
-            self.lookups.fetch_add(1, Ordering::AcqRel);
-            lock(&self.looked_up).clear();
+            self.derived.forget_lookups();
         }
         let new_schema = !Arc::ptr_eq(&source, &old.source);
         if !new_schema && Arc::ptr_eq(&access, &old.access) && !work.lookups {
@@ -361,47 +270,19 @@ impl Directory {
         let looked_at = LookedAt::new(&schema, &access);
         let revision = old.revision + 1;
         self.state.store(Arc::new(State { revision, schema, source, access, looked_at }));
-        lock(&self.rule_sets).clear();
-        lock(&self.resolved).clear();
+        self.derived.forget_rules();
         self.revision.send_replace(revision);
         Ok(true)
     }
+}
 
-    fn rule_set(&self, state: &State, key: &RuleSetKey) -> Arc<RuleSet> {
-        if let Some(rules) = lock(&self.rule_sets).get(key) {
-            return Arc::clone(rules);
-        }
-        let rules = key.policies.iter().flat_map(|policy| state.access.rules(*policy)).map(Arc::clone).collect();
-        let rules = Arc::new(RuleSet::new(rules, key.app));
-        lock(&self.rule_sets).put(key.clone(), Arc::clone(&rules));
-        rules
-    }
-
-    async fn look_up_for_rules(
-        &self,
-        state: &State,
-        accountability: &Accountability,
-        standing: &Standing,
-        paths: &[String],
-    ) -> Result<Arc<HashMap<String, Value>>, DatabaseError> {
-        // Read before the query: what was looked up before a change is never found after it.
-        let lookups = self.lookups.load(Ordering::Acquire);
-        let key = LookupKey {
-            lookups,
-            revision: state.revision,
-            user: accountability.user,
-            role: accountability.role,
-            policies: standing.policies.clone(),
-            paths: paths.to_vec(),
-        };
-        if let Some(values) = lock(&self.looked_up).get(&key) {
-            return Ok(Arc::clone(values));
-        }
-        let subject = Subject { accountability, roles: &standing.roles, policies: &standing.policies };
-        let values = lookup::values(&self.database, &state.schema, &subject, paths, &self.administrator).await?;
-        let values = Arc::new(values);
-        lock(&self.looked_up).put(key, Arc::clone(&values));
-        Ok(values)
+impl State {
+    async fn load(database: &Database, options: &DirectoryOptions) -> Result<Self, DatabaseError> {
+        let source = Arc::new(SchemaSource::load(database).await?);
+        let access = Arc::new(AccessRules::load(database).await?);
+        let schema = Arc::new(source.overview(options));
+        let looked_at = LookedAt::new(&schema, &access);
+        Ok(Self { revision: 1, schema, source, access, looked_at })
     }
 }
 
@@ -443,22 +324,6 @@ impl Drop for Unfinished<'_> {
             requests.pending = requests.pending.and(work);
         }
     }
-}
-
-fn session_variables(accountability: &Accountability, standing: &Standing) -> Variables {
-    Variables {
-        user: json!(accountability.user),
-        role: json!(accountability.role),
-        roles: json!(standing.roles),
-        policies: json!(standing.policies),
-        ..Variables::anonymous(Timestamp::now())
-    }
-}
-
-/// The session's values as a cache key; the policies are part of the rule set's key already.
-fn session_key(variables: &Variables, paths: &[String]) -> String {
-    let values: Vec<_> = paths.iter().map(|path| variables.paths.get(path)).collect();
-    json!([variables.user, variables.role, variables.roles, values]).to_string()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,9 +1,13 @@
 //! The directory against a real Postgres with the tables of both versions.
 
+use std::collections::HashMap;
+
 use access::permission::Action;
 use access::schema::{Accounting, ColumnDefault, FieldType, RelationKind, Special};
 use access::statement::Statement;
 use change_event::{Epoch, FORM, Operation, RowChange, SCHEMA_COLLECTION, Sequence, TransactionId};
+use jiff::Timestamp;
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::*;
