@@ -1,0 +1,50 @@
+//! Log streaming: the lines of all nodes, to administrators on `/websocket/logs`.
+//!
+//! ```text
+//! tracing ──Layer──▶ bounded queue ──publish──▶ bus topic ──feed──▶ Hub ──▶ send queue of each listener
+//! ```
+//!
+//! It must never slow down or fail what is being logged: a full queue drops lines. It must never log from its own path,
+//! and never carry a token: request lines are redacted where they are made.
+
+mod hub;
+mod layer;
+mod level;
+mod record;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use change_capture::bus::Bus;
+use service_runtime::CancellationToken;
+use tokio::sync::mpsc;
+
+pub use hub::Hub;
+pub use layer::{LogLayer, layer};
+pub use level::Level;
+pub use record::Record;
+
+/// The bus topic that carries lines from node to node.
+pub const TOPIC: &str = "logs";
+
+/// Publishes this node's lines until `shutdown`.
+pub async fn publish(mut lines: mpsc::Receiver<Record>, node: Arc<str>, bus: Arc<dyn Bus>, shutdown: CancellationToken) {
+    loop {
+        // Both are cancel-safe: `recv` loses nothing.
+        let record = tokio::select! {
+            record = lines.recv() => record,
+            () = shutdown.cancelled() => return,
+        };
+        let Some(record) = record else { return };
+        let payload = Bytes::from(record.on_the_bus(&node));
+        // A line that the bus does not take is lost; saying so would make another line.
+        let _published = bus.broadcast(TOPIC, payload).await;
+    }
+}
+
+/// A name for this node in log lines: 8 characters, new in every process.
+#[must_use]
+pub fn node_name() -> Arc<str> {
+    use rand::distr::{Alphanumeric, SampleString as _};
+    Alphanumeric.sample_string(&mut rand::rng(), 8).into()
+}
