@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use change_capture::bus::{Bus, BusCapacity, InProcessBus, RedisBus};
-use change_capture::metrics::CaptureMetrics;
+use change_capture::CaptureMetrics;
 use change_capture::worker::{self, WorkerConfig, WorkerControl};
 use change_event::ChannelNames;
 use prometheus::Registry as MetricsRegistry;
@@ -25,6 +25,7 @@ use crate::directory::{Directory, DirectoryOptions};
 use crate::feed;
 use crate::http;
 use crate::items::ItemsService;
+use crate::logs::{self, Hub, Lines};
 use crate::metrics::Metrics;
 use crate::state::Gateway;
 use crate::subscription::{Registry, RegistryOptions};
@@ -47,6 +48,8 @@ pub struct Run {
     pub worker: Worker,
     /// A page at `/`.
     pub page: Option<http::Page>,
+    /// The lines of this process, for the logs endpoint.
+    pub lines: Option<Lines>,
     /// Called once the node accepts connections.
     pub ready: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -78,6 +81,10 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     let node_feed = bus.feed().await.context("cannot subscribe to the bus")?;
     feed::watch(&node_feed.control).await.context("cannot subscribe to the bus")?;
     metrics.bus_available.set(1);
+    if let Some(lines) = run.lines {
+        node_feed.control.subscribe_topic(logs::TOPIC).await.context("cannot subscribe to the bus")?;
+        tasks.spawn("logs", logs::publish(lines, logs::node_name(), Arc::clone(&bus), parts.clone()));
+    }
     let options = DirectoryOptions { exclude_tables: config.database.exclude_tables.clone() };
     let directory = Directory::load(database.clone(), options).await.context("cannot read schema and access from the database")?;
     let authenticator = Arc::new(Authenticator::new(config.auth.clone(), database.clone(), Arc::clone(&directory), tasks.clone()));
@@ -101,6 +108,7 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
         directory,
         authenticator,
         subscriptions,
+        logs: Hub::default(),
         metrics,
         capture,
         tasks: tasks.clone(),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use service_runtime::config::{Environment, Fault, Lookup as _, Reader, Setting, parse_env_file};
-use service_runtime::{CancellationToken, Tasks, signals, telemetry};
+use service_runtime::{CancellationToken, Tasks, signals};
 
 use change_capture::bus::BusCapacity;
 use change_capture::worker::WorkerConfig;
@@ -17,6 +17,7 @@ use crate::bootstrap::{self, AdminSettings};
 use crate::config::{Config, Role, SETTINGS};
 use crate::database::Database;
 use crate::dev::{self, DevOptions};
+use crate::logs::{self, Lines};
 
 /// `EX_USAGE`: the configuration is not usable.
 const USAGE: u8 = 64;
@@ -49,23 +50,23 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let environment = environment();
     match cli.command {
-        Command::Serve => with_config(&environment, Role::Serve, |config, capacity| {
+        Command::Serve => with_config(&environment, Role::Serve, |config, capacity, lines| {
             block_on(async |tasks, shutdown| {
-                app::run(Run { config, capacity, worker: Worker::Elsewhere, page: None, ready: None }, tasks, shutdown).await
+                app::run(Run { config, capacity, worker: Worker::Elsewhere, page: None, ready: None, lines }, tasks, shutdown).await
             })
         }),
-        Command::Standalone => with_config(&environment, Role::Standalone, |config, capacity| {
+        Command::Standalone => with_config(&environment, Role::Standalone, |config, capacity, lines| {
             let mut reader = Reader::new(&environment);
             let worker = WorkerConfig::from_reader(&mut reader, config.database.connection.clone());
             match reader.finish(worker) {
                 Err(faults) => usage(&faults),
                 Ok(worker) => block_on(async |tasks, shutdown| {
-                    app::run(Run { config, capacity, worker: Worker::Embedded(worker), page: None, ready: None }, tasks, shutdown).await
+                    app::run(Run { config, capacity, worker: Worker::Embedded(worker), page: None, ready: None, lines }, tasks, shutdown).await
                 }),
             }
         }),
         Command::Dev(options) => block_on(async |tasks, shutdown| dev::run(options, &environment, tasks, shutdown).await),
-        Command::Bootstrap => with_config(&environment, Role::Standalone, |config, _| {
+        Command::Bootstrap => with_config(&environment, Role::Standalone, |config, _, _| {
             let admin = AdminSettings::read(&environment);
             block_on(async |_, _| {
                 let database = Database::new(&config.database)?;
@@ -91,7 +92,7 @@ fn environment() -> Environment {
     }
 }
 
-fn with_config(environment: &Environment, role: Role, then: impl FnOnce(Config, BusCapacity) -> ExitCode) -> ExitCode {
+fn with_config(environment: &Environment, role: Role, then: impl FnOnce(Config, BusCapacity, Option<Lines>) -> ExitCode) -> ExitCode {
     let config = match Config::read(environment, role) {
         Ok(config) => config,
         Err(faults) => return usage(&faults),
@@ -102,15 +103,12 @@ fn with_config(environment: &Environment, role: Role, then: impl FnOnce(Config, 
         Ok(capacity) => capacity,
         Err(faults) => return usage(&faults),
     };
-    telemetry::start::<Option<NoLayer>>(&config.log.level, config.log.style, None);
+    let lines = logs::start(&config);
     for name in Config::unknown_names(environment) {
         tracing::warn!(name, "this setting is not known; is it misspelt?");
     }
-    then(config, capacity)
+    then(config, capacity, lines)
 }
-
-/// No further layer for log records.
-type NoLayer = tracing_subscriber::layer::Identity;
 
 /// Runs `work` on the runtime until it ends or a signal asks it to.
 fn block_on<F: Future<Output = anyhow::Result<()>>>(work: impl FnOnce(Tasks, CancellationToken) -> F) -> ExitCode {

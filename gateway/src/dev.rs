@@ -15,7 +15,6 @@ use rand::distr::{Alphanumeric, SampleString as _};
 use secrecy::SecretString;
 use service_runtime::config::{Environment, Fault, Lookup as _, Reader};
 use service_runtime::private_postgres::{PrivatePostgres, PrivatePostgresOptions};
-use service_runtime::telemetry;
 use service_runtime::{CancellationToken, Tasks};
 
 use crate::app::{self, Run, Worker};
@@ -24,6 +23,7 @@ use crate::cli::say;
 use crate::config::{Config, Role};
 use crate::database::Database;
 use crate::http::Page;
+use crate::logs;
 
 /// The page, as it is in the repository.
 const PAGE: &str = include_str!("../assets/index.html");
@@ -78,7 +78,7 @@ async fn serve(options: &DevOptions, postgres: &PrivatePostgres, environment: &E
     let worker = WorkerConfig::from_reader(&mut reader, config.database.connection.clone());
     let capacity = BusCapacity::from_reader(&mut reader);
     let (worker, capacity) = reader.finish((worker, capacity)).map_err(|faults| anyhow::anyhow!(list(&faults)))?;
-    telemetry::start::<Option<tracing_subscriber::layer::Identity>>(&config.log.level, config.log.style, None);
+    let lines = logs::start(&config);
 
     let database = Database::new(&config.database)?;
     bootstrap::bootstrap(&database, AdminSettings::read(&environment)).await.context("cannot create the system tables")?;
@@ -87,7 +87,7 @@ async fn serve(options: &DevOptions, postgres: &PrivatePostgres, environment: &E
     let text = greeting(options, postgres);
     let page = Page { html: PAGE.replace("{{token}}", DEMO_TOKEN).replace("{{psql}}", &escape_html(&psql(postgres))) };
     let ready = Box::new(move || say(&text));
-    app::run(Run { config, capacity, worker: Worker::Embedded(worker), page: Some(page), ready: Some(ready) }, tasks, shutdown).await
+    app::run(Run { config, capacity, worker: Worker::Embedded(worker), page: Some(page), ready: Some(ready), lines }, tasks, shutdown).await
 }
 
 /// The environment of a node on the private Postgres. What the user set himself about sockets and limits stays.

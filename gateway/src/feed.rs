@@ -12,6 +12,7 @@ use change_capture::bus::{BusError, FeedControl, FeedItem, FeedItems};
 use service_runtime::CancellationToken;
 use service_runtime::admin::{Health, Phase};
 
+use crate::logs;
 use crate::state::Gateway;
 use crate::subscription;
 
@@ -74,7 +75,11 @@ pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shut
                     tracing::warn!("the bus is away: live but uncertain");
                 }
             }
-            Some(FeedItem::Topic { .. }) => {}
+            Some(FeedItem::Topic { topic, payload }) => {
+                if &*topic == logs::TOPIC {
+                    state.logs.deliver(&payload);
+                }
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod listener;
 pub mod origin;
 mod query_string;
 mod reply;
+mod request_log;
 mod server;
 pub mod upgrade;
 mod users;
@@ -56,6 +57,7 @@ pub fn router(state: &Arc<Gateway>, page: Option<Page>) -> Router {
         .fallback(fallback)
         .layer(DefaultBodyLimit::max(state.config.max_payload))
         .layer(middleware::from_fn_with_state(Arc::clone(state), cors::apply))
+        .layer(middleware::from_fn(request_log::write))
         .with_state(Arc::clone(state))
 }
 

@@ -16,8 +16,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use change_capture::bus::Bus;
-use service_runtime::CancellationToken;
+use service_runtime::{CancellationToken, telemetry};
 use tokio::sync::mpsc;
+
+use crate::config::Config;
 
 pub use hub::Hub;
 pub use layer::{LogLayer, layer};
@@ -27,8 +29,23 @@ pub use record::Record;
 /// The bus topic that carries lines from node to node.
 pub const TOPIC: &str = "logs";
 
+/// The lines of this process on their way to the bus.
+pub type Lines = mpsc::Receiver<Record>;
+
+/// Starts logging, to standard output and, where the logs endpoint is on, to the bus.
+#[must_use]
+pub fn start(config: &Config) -> Option<Lines> {
+    let Some(endpoint) = &config.websockets.logs else {
+        telemetry::start(&config.log.level, config.log.style, None);
+        return None;
+    };
+    let (layer, lines) = layer(Level::parse(&endpoint.level).unwrap_or(Level::Info));
+    telemetry::start(&config.log.level, config.log.style, Some((Box::new(layer), &endpoint.level)));
+    Some(lines)
+}
+
 /// Publishes this node's lines until `shutdown`.
-pub async fn publish(mut lines: mpsc::Receiver<Record>, node: Arc<str>, bus: Arc<dyn Bus>, shutdown: CancellationToken) {
+pub async fn publish(mut lines: Lines, node: Arc<str>, bus: Arc<dyn Bus>, shutdown: CancellationToken) {
     loop {
         // Both are cancel-safe: `recv` loses nothing.
         let record = tokio::select! {

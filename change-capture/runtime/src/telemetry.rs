@@ -2,9 +2,9 @@
 //!
 //! It must never print a token or a row value: callers log keys and codes only.
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +26,18 @@ pub fn directive(level: &str) -> String {
     format!("{level},hyper=warn,tokio_postgres=warn")
 }
 
-/// Starts logging; call once. `level` is a Directus level name or a tracing directive. `extra` gets every record too.
-pub fn start<L>(level: &str, style: LogStyle, extra: Option<L>)
-where
-    L: tracing_subscriber::Layer<tracing_subscriber::layer::Layered<EnvFilter, tracing_subscriber::Registry>> + Send + Sync + 'static,
-{
-    let filter = EnvFilter::try_new(directive(level)).unwrap_or_else(|_| EnvFilter::new("info"));
-    let registry = tracing_subscriber::registry().with(filter).with(extra);
-    // A second start (tests in one process) keeps the first subscriber; that is not a fault.
-    let _started = match style {
-        LogStyle::Pretty => registry.with(tracing_subscriber::fmt::layer().with_target(false)).try_init(),
-        LogStyle::Raw => registry.with(tracing_subscriber::fmt::layer().json()).try_init(),
+/// A further consumer of log records, with a level of its own.
+pub type ExtraLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Starts logging to standard output; call once. `level` is a Directus level name or a tracing directive. `extra` gets
+/// the records of `extra_level`, whatever standard output shows.
+pub fn start(level: &str, style: LogStyle, extra: Option<(ExtraLayer, &str)>) {
+    let filter = |level: &str| EnvFilter::try_new(directive(level)).unwrap_or_else(|_| EnvFilter::new("info"));
+    let extra = extra.map(|(layer, level)| layer.with_filter(filter(level)));
+    let output = match style {
+        LogStyle::Pretty => tracing_subscriber::fmt::layer().with_target(false).boxed(),
+        LogStyle::Raw => tracing_subscriber::fmt::layer().json().boxed(),
     };
+    // A second start (tests in one process) keeps the first subscriber; that is not a fault.
+    let _started = tracing_subscriber::registry().with(extra).with(output.with_filter(filter(level))).try_init();
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::http::caller::Caller;
 use crate::http::reply::{self, HttpError};
+use crate::logs::Level;
 use crate::state::Gateway;
 
 /// Columns of the settings that anybody may see.
@@ -74,9 +75,12 @@ fn websocket(state: &Gateway, admin: bool) -> Value {
     map.insert("rest".into(), endpoint(&sockets.rest));
     map.insert("graphql".into(), json!(false));
     map.insert("heartbeat".into(), sockets.heartbeat.map_or(json!(false), |period| json!(period.as_secs())));
-    map.insert("logs".into(), json!(false));
-    if !admin {
-        map.remove("logs");
+    if admin {
+        let levels = |least: Level| -> Map<String, Value> {
+            Level::LINES.iter().filter(|level| **level >= least).map(|level| (level.name().to_owned(), json!(level.number()))).collect()
+        };
+        let logs = sockets.logs.as_ref().map(|logs| levels(Level::parse(&logs.level).unwrap_or(Level::Info)));
+        map.insert("logs".into(), logs.map_or(json!(false), |levels| json!({"allowedLogLevels": levels})));
     }
     Value::Object(map)
 }
