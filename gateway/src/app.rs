@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use change_capture::bus::{Bus, BusCapacity, InProcessBus, RedisBus};
 use change_capture::CaptureMetrics;
+use change_capture::bus::{Bus, BusCapacity, InProcessBus, RedisBus};
 use change_capture::worker::{self, WorkerConfig, WorkerControl};
 use change_event::ChannelNames;
 use prometheus::Registry as MetricsRegistry;
@@ -24,6 +24,7 @@ use crate::database::Database;
 use crate::directory::{Directory, DirectoryOptions};
 use crate::feed;
 use crate::http;
+use crate::http::listener::ListenerLimits;
 use crate::items::ItemsService;
 use crate::logs::{self, Hub, Lines};
 use crate::metrics::Metrics;
@@ -123,7 +124,8 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     if let Some(ready) = run.ready {
         ready();
     }
-    http::listener::serve(listener, http::router(&state, run.page), &state, shutdown.clone()).await;
+    let limits = ListenerLimits { connections: config.bounds.connections, header_timeout: config.bounds.header_timeout };
+    http::listener::serve(listener, http::router(&state, run.page), limits, &tasks, shutdown.clone()).await;
 
     health.set(Phase::Draining);
     tracing::info!(connections = state.connections.len(), "draining");
@@ -138,7 +140,13 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     Ok(())
 }
 
-async fn bus(config: &Config, capacity: BusCapacity, shared: bool, tasks: &Tasks, parts: &CancellationToken) -> anyhow::Result<Arc<dyn Bus>> {
+async fn bus(
+    config: &Config,
+    capacity: BusCapacity,
+    shared: bool,
+    tasks: &Tasks,
+    parts: &CancellationToken,
+) -> anyhow::Result<Arc<dyn Bus>> {
     if !shared {
         return Ok(Arc::new(InProcessBus::new(capacity)));
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use service_runtime::config::{Environment, Fault, Lookup as _, Reader, Setting, parse_env_file};
+use service_runtime::config::{Environment, Fault, Reader, Setting, parse_env_file};
 use service_runtime::{CancellationToken, Tasks, signals};
 
 use change_capture::bus::BusCapacity;
@@ -61,7 +61,8 @@ pub fn main() -> ExitCode {
             match reader.finish(worker) {
                 Err(faults) => usage(&faults),
                 Ok(worker) => block_on(async |tasks, shutdown| {
-                    app::run(Run { config, capacity, worker: Worker::Embedded(worker), page: None, ready: None, lines }, tasks, shutdown).await
+                    app::run(Run { config, capacity, worker: Worker::Embedded(worker), page: None, ready: None, lines }, tasks, shutdown)
+                        .await
                 }),
             }
         }),
@@ -150,7 +151,10 @@ fn settings() -> Vec<&'static Setting> {
 
 fn settings_text() -> String {
     let lines = settings().into_iter().map(|setting| format!("  {:<44} {} [{}]\n", setting.name, setting.help, setting.default));
-    format!("Settings (environment variables; a unit such as 10s or 500ms is exact, a bare number of 1000 or more is milliseconds, a smaller one seconds):\n{}", lines.collect::<String>())
+    format!(
+        "Settings (environment variables; a unit such as 10s or 500ms is exact, a bare number of 1000 or more is milliseconds, a smaller one seconds):\n{}",
+        lines.collect::<String>()
+    )
 }
 
 /// `docs/configuration.md`; a test compares the file with this.

@@ -19,7 +19,6 @@ use service_runtime::telemetry::LogStyle;
 
 pub use settings::SETTINGS;
 
-
 /// Everything a gateway process is told.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -355,6 +354,18 @@ impl Config {
     }
 }
 
+impl AuthMode {
+    /// The name in the settings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Handshake => "handshake",
+            Self::Strict => "strict",
+        }
+    }
+}
+
 impl CorsOrigin {
     /// Whether `origin` is allowed.
     #[must_use]
@@ -480,7 +491,13 @@ fn websockets(r: &mut Reader<'_>) -> WebSocketsConfig {
     if period.is_zero() {
         r.fault("WEBSOCKETS_HEARTBEAT_PERIOD", "a duration above zero");
     }
-    WebSocketsConfig { enabled, rest, graphql, logs: (enabled && logs_enabled).then_some(logs), heartbeat: heartbeat_enabled.then_some(period) }
+    WebSocketsConfig {
+        enabled,
+        rest,
+        graphql,
+        logs: (enabled && logs_enabled).then_some(logs),
+        heartbeat: heartbeat_enabled.then_some(period),
+    }
 }
 
 fn rate_limit(r: &mut Reader<'_>) -> Option<RateLimit> {
@@ -501,7 +518,10 @@ fn cors(r: &mut Reader<'_>) -> CorsConfig {
                 .into_iter()
                 .filter_map(|item| match item.strip_prefix("regex:") {
                     None => Some(OriginPattern::Exact(item)),
-                    Some(pattern) => Regex::new(pattern.trim_matches('/')).map(OriginPattern::Pattern).map_err(|_| r.fault("CORS_ORIGIN", "a valid regular expression after regex:")).ok(),
+                    Some(pattern) => Regex::new(pattern.trim_matches('/'))
+                        .map(OriginPattern::Pattern)
+                        .map_err(|_| r.fault("CORS_ORIGIN", "a valid regular expression after regex:"))
+                        .ok(),
                 })
                 .collect(),
         ),

@@ -59,18 +59,24 @@ pub async fn run(options: DevOptions, environment: &Environment, tasks: Tasks, s
     }
     std::fs::create_dir_all(&options.data_dir).with_context(|| format!("cannot create {}", options.data_dir.display()))?;
     say("Starting a private Postgres …\n");
-    let postgres = PrivatePostgres::start(PrivatePostgresOptions {
+    let mut postgres = PrivatePostgres::start(PrivatePostgresOptions {
         data_dir: Some(options.data_dir.join("postgres")),
         ..PrivatePostgresOptions::default()
     })
     .await
     .context("cannot start a private Postgres")?;
     let outcome = serve(&options, &postgres, environment, tasks, shutdown).await;
-    postgres.stop().await.context("cannot stop the private Postgres")?;
+    postgres.stop().context("cannot stop the private Postgres")?;
     outcome
 }
 
-async fn serve(options: &DevOptions, postgres: &PrivatePostgres, environment: &Environment, tasks: Tasks, shutdown: CancellationToken) -> anyhow::Result<()> {
+async fn serve(
+    options: &DevOptions,
+    postgres: &PrivatePostgres,
+    environment: &Environment,
+    tasks: Tasks,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     create_database(postgres).await?;
     let environment = settings(options, postgres, environment)?;
     let config = Config::read(&environment, Role::Standalone).map_err(|faults| anyhow::anyhow!(list(&faults)))?;
@@ -108,7 +114,12 @@ fn settings(options: &DevOptions, postgres: &PrivatePostgres, environment: &Envi
         ("SECRET", stored_secret(&options.data_dir, "secret")?),
         ("ADMIN_PASSWORD", stored_secret(&options.data_dir, "admin-password")?),
     ];
-    let defaults = [("LOG_LEVEL", "warn".to_owned()), ("PUBLIC_URL", url(options)), ("CORS_ENABLED", "true".to_owned()), ("CORS_ORIGIN", "true".to_owned())];
+    let defaults = [
+        ("LOG_LEVEL", "warn".to_owned()),
+        ("PUBLIC_URL", url(options)),
+        ("CORS_ENABLED", "true".to_owned()),
+        ("CORS_ORIGIN", "true".to_owned()),
+    ];
     values.extend(defaults.into_iter().filter(|(name, _)| environment.get(name).is_none()));
     Ok(Environment::default()
         .with(environment.names().into_iter().filter_map(|name| Some((name.clone(), environment.get(&name)?))))

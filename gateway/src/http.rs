@@ -3,9 +3,9 @@
 //! Everything that touches items goes through `items`, under the same permissions as a socket. It must never serve the
 //! metrics (they have their own port), and never answer with internal text.
 
-pub mod client_origin;
 mod auth;
 mod caller;
+pub mod client_origin;
 mod cors;
 mod items;
 pub mod listener;
@@ -19,16 +19,26 @@ mod users;
 mod utils;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::UPGRADE;
 use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 
+use crate::command::RestEndpoint;
+use crate::config::AuthMode;
+use crate::connection::endpoint::EndpointKind;
 use crate::http::reply::HttpError;
+use crate::http::upgrade::Gate;
+use crate::logs::LogsEndpoint;
 use crate::state::Gateway;
+
+/// Where the logs endpoint has no setting of its own.
+const DEFAULT_AUTH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A page at `/`.
 #[derive(Debug, Clone)]
@@ -62,12 +72,26 @@ pub fn router(state: &Arc<Gateway>, page: Option<Page>) -> Router {
 }
 
 /// The sockets have paths of the user's choice; what is none of them does not exist.
-async fn fallback(State(state): State<Arc<Gateway>>, request: axum::extract::Request) -> Response {
-    if let Some(endpoint) = &state.config.websockets.rest
-        && request.uri().path() == endpoint.path
-        && request.headers().contains_key("upgrade")
-    {
-        return upgrade::upgrade(&state, request).await;
+async fn fallback(State(state): State<Arc<Gateway>>, request: Request) -> Response {
+    let sockets = &state.config.websockets;
+    if !request.headers().contains_key(UPGRADE) {
+        return route_not_found(request.uri());
+    }
+    let path = request.uri().path();
+    if let Some(rest) = sockets.rest.as_ref().filter(|endpoint| endpoint.path == path) {
+        let gate = Gate {
+            kind: EndpointKind::Rest,
+            mode: rest.mode,
+            administrators: false,
+            auth_timeout: rest.auth_timeout,
+            heartbeat: sockets.heartbeat,
+        };
+        return upgrade::upgrade(&state, gate, RestEndpoint::new(Arc::clone(&state)), request).await;
+    }
+    if sockets.logs.as_ref().is_some_and(|endpoint| endpoint.path == path) {
+        let auth_timeout = sockets.rest.as_ref().map_or(DEFAULT_AUTH_TIMEOUT, |rest| rest.auth_timeout);
+        let gate = Gate { kind: EndpointKind::Logs, mode: AuthMode::Strict, administrators: true, auth_timeout, heartbeat: None };
+        return upgrade::upgrade(&state, gate, LogsEndpoint::new(Arc::clone(&state)), request).await;
     }
     route_not_found(request.uri())
 }

@@ -7,14 +7,23 @@
 //!
 //! A node must never hold state that a reconnect cannot rebuild.
 
+pub mod app;
 pub mod auth;
 pub mod bootstrap;
+pub mod cli;
+pub mod command;
 pub mod config;
 pub mod connection;
 pub mod database;
+pub mod dev;
 pub mod directory;
 pub mod error;
+pub mod feed;
+pub mod http;
 pub mod items;
 pub mod limits;
+pub mod logs;
 pub mod metrics;
 pub mod protocol;
+pub mod state;
+pub mod subscription;

@@ -7,6 +7,7 @@
 //! It must never slow down or fail what is being logged: a full queue drops lines. It must never log from its own path,
 //! and never carry a token: request lines are redacted where they are made.
 
+mod endpoint;
 mod hub;
 mod layer;
 mod level;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::config::Config;
 
+pub use endpoint::LogsEndpoint;
 pub use hub::Hub;
 pub use layer::{LogLayer, layer};
 pub use level::Level;

@@ -67,8 +67,11 @@ impl Metrics {
             deliveries: IntCounter::with_opts(opts("deliveries_total", "Frames delivered to subscriptions."))?,
             event_reads: IntCounter::with_opts(opts("event_reads_total", "Database reads that change events caused."))?,
             delivery_latency: Histogram::with_opts(
-                HistogramOpts::new("tidegate_gateway_delivery_seconds", "Seconds from the write in the database to the frame handed to the sockets.")
-                    .buckets(DELIVERY_BUCKETS.to_vec()),
+                HistogramOpts::new(
+                    "tidegate_gateway_delivery_seconds",
+                    "Seconds from the write in the database to the frame handed to the sockets.",
+                )
+                .buckets(DELIVERY_BUCKETS.to_vec()),
             )?,
             bus_available: IntGauge::with_opts(opts("bus_available", "1 while the bus is reachable."))?,
             queue: QueueMetrics::detached(),

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod envelope;
 mod issue;
 pub mod items;
+pub mod logs;
 mod number;
 pub mod server;
 pub mod subscribe;

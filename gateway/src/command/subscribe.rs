@@ -24,10 +24,12 @@ use crate::subscription::{Activation, Planned, Request, SubscriptionId, plan};
 const ATTEMPTS: u32 = 5;
 
 /// Handles one message; every outcome is answered on the session's queue.
-pub async fn subscribe(state: &Arc<Gateway>, session: &Arc<Session>, message: SubscribeMessage) {
-    let id = state.subscriptions.next_id();
+pub(super) async fn subscribe(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId, message: SubscribeMessage) {
     let uid = message.uid.clone();
-    if let Err(error) = begin(state, session, id, message).await {
+    let outcome = begin(state, session, id, message).await;
+    state.subscriptions.conclude(session.id(), id);
+    if let Err(error) = outcome {
+        error.log();
         state.metrics.errors.with_label_values(&[error.code()]).inc();
         // A closed connection needs no answer.
         let _answered = session.queue().send(server::error(MessageType::Subscribe, &error, uid.as_ref()));
@@ -66,7 +68,11 @@ async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId,
     let planned = plan(&state.config, &schema, &permissions, &request)?;
 
     for _attempt in 0..ATTEMPTS {
-        state.subscriptions.register(session, id, &request, planned.clone()).await.map_err(|error| ClientError::StoreUnavailable(Cause::new(error)))?;
+        state
+            .subscriptions
+            .register(session, id, &request, planned.clone())
+            .await
+            .map_err(|error| ClientError::StoreUnavailable(Cause::new(error)))?;
         let init = match init(state, &request, &planned).await {
             Ok(init) => init,
             Err(error) => {

@@ -314,7 +314,10 @@ mod tests {
             loop {
                 let count = client.read(&mut chunk).await.unwrap();
                 all.extend_from_slice(&chunk[..count]);
-                if count == 0 || all.len() % frame.len() != 0 && all.ends_with(Frame::close(CloseReason::SlowConsumer.code(), CloseReason::SlowConsumer.text()).bytes()) {
+                if count == 0
+                    || all.len() % frame.len() != 0
+                        && all.ends_with(Frame::close(CloseReason::SlowConsumer.code(), CloseReason::SlowConsumer.text()).bytes())
+                {
                     return;
                 }
             }

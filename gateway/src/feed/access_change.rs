@@ -70,7 +70,9 @@ async fn users(state: &Arc<Gateway>, event: &ChangeEvent) {
 /// Whether the row's change can matter; without both images it can.
 fn decisive(row: &RowChange) -> bool {
     let (Some(old), Some(new)) = (&row.old, &row.new) else { return true };
-    let (Ok(Value::Object(old)), Ok(Value::Object(new))) = (serde_json::from_str(old.get()), serde_json::from_str(new.get())) else { return true };
+    let (Ok(Value::Object(old)), Ok(Value::Object(new))) = (serde_json::from_str(old.get()), serde_json::from_str(new.get())) else {
+        return true;
+    };
     DECISIVE.iter().any(|column| old.get(*column) != new.get(*column))
 }
 

@@ -127,7 +127,9 @@ fn hand_over(state: &Gateway, mode: Mode, tokens: &Tokens) -> Response {
 fn object(body: &[u8]) -> Result<Map<String, Value>, HttpError> {
     match parse_body(body)? {
         Value::Object(members) => Ok(members),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(HttpError::payload("Body must be an object")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(HttpError::payload("Body must be an object"))
+        }
     }
 }
 
@@ -154,7 +156,12 @@ fn token(mode: Mode, body: &Map<String, Value>, request: &AuthRequest) -> Result
 fn set_cookie(response: &mut Response, config: &CookieConfig, value: &str, life: Duration) {
     let expires = Timestamp::now().checked_add(jiff::SignedDuration::try_from(life).unwrap_or_default()).unwrap_or(Timestamp::MAX);
     let expires = if life.is_zero() { Timestamp::UNIX_EPOCH } else { expires };
-    let mut text = format!("{}={value}; Max-Age={}; Path=/; Expires={}; HttpOnly", config.name, life.as_secs(), expires.strftime("%a, %d %b %Y %H:%M:%S GMT"));
+    let mut text = format!(
+        "{}={value}; Max-Age={}; Path=/; Expires={}; HttpOnly",
+        config.name,
+        life.as_secs(),
+        expires.strftime("%a, %d %b %Y %H:%M:%S GMT")
+    );
     if let Some(domain) = &config.domain {
         text.push_str(&format!("; Domain={domain}"));
     }
@@ -176,6 +183,8 @@ fn refuse(error: AuthError) -> HttpError {
     match error {
         AuthError::InvalidOtp => HttpError::new(401, "INVALID_OTP", "Invalid user OTP."),
         AuthError::Unavailable(error) => error.into(),
-        AuthError::InvalidCredentials | AuthError::InvalidToken | AuthError::Expired | AuthError::Suspended => ClientError::InvalidCredentials.into(),
+        AuthError::InvalidCredentials | AuthError::InvalidToken | AuthError::Expired | AuthError::Suspended => {
+            ClientError::InvalidCredentials.into()
+        }
     }
 }

@@ -61,6 +61,8 @@ fn refuse(error: AuthError) -> HttpError {
     match error {
         AuthError::Expired => ClientError::TokenExpired.into(),
         AuthError::Unavailable(error) => error.into(),
-        AuthError::InvalidCredentials | AuthError::InvalidToken | AuthError::Suspended | AuthError::InvalidOtp => ClientError::InvalidCredentials.into(),
+        AuthError::InvalidCredentials | AuthError::InvalidToken | AuthError::Suspended | AuthError::InvalidOtp => {
+            ClientError::InvalidCredentials.into()
+        }
     }
 }

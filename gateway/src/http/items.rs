@@ -158,7 +158,8 @@ fn refuse_system(collection: &str) -> Result<(), HttpError> {
 }
 
 fn parse_query(query: Option<&str>) -> Result<Value, HttpError> {
-    let mut members = query_string::parse(query.unwrap_or_default()).map_err(|_| Refusal::InvalidQuery("Query string is too deep or too large".to_owned()))?;
+    let mut members = query_string::parse(query.unwrap_or_default())
+        .map_err(|_| Refusal::InvalidQuery("Query string is too deep or too large".to_owned()))?;
     members.remove("access_token");
     Ok(Value::Object(members))
 }

@@ -85,7 +85,10 @@ mod tests {
         check("filter[a][_eq]=1", json!({"filter": {"a": {"_eq": "1"}}}));
         check("fields[]=a&fields[]=b", json!({"fields": ["a", "b"]}));
         check("fields=a&fields=b", json!({"fields": ["a", "b"]}));
-        check("filter[_and][0][a][_eq]=1&filter[_and][1][b][_eq]=2", json!({"filter": {"_and": [{"a": {"_eq": "1"}}, {"b": {"_eq": "2"}}]}}));
+        check(
+            "filter[_and][0][a][_eq]=1&filter[_and][1][b][_eq]=2",
+            json!({"filter": {"_and": [{"a": {"_eq": "1"}}, {"b": {"_eq": "2"}}]}}),
+        );
         check("a[=1", json!({"a[": "1"}));
         check("", json!({}));
         let deep = format!("a{}=1", "[x]".repeat(11));

@@ -56,7 +56,10 @@ pub(super) async fn info(State(state): State<Arc<Gateway>>, caller: Caller) -> R
     let mut data = Map::new();
     data.insert("project".into(), Value::Object(project));
     if caller.accountability.user.is_some() {
-        data.insert("rateLimit".into(), state.config.rate_limit.map_or(json!(false), |limit| json!({"points": limit.points, "duration": limit.duration.as_secs()})));
+        data.insert(
+            "rateLimit".into(),
+            state.config.rate_limit.map_or(json!(false), |limit| json!({"points": limit.points, "duration": limit.duration.as_secs()})),
+        );
         data.insert("queryLimit".into(), json!({"default": state.config.query.default_limit, "max": state.config.query.max_limit.map_or(-1, |max| i64::try_from(max).unwrap_or(-1))}));
         data.insert("websocket".into(), websocket(&state, caller.accountability.admin));
     }

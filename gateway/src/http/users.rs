@@ -14,7 +14,12 @@ use crate::http::reply::HttpError;
 use crate::state::Gateway;
 
 /// `GET /users/me`.
-pub(super) async fn me(State(state): State<Arc<Gateway>>, caller: Caller, uri: Uri, RawQuery(query): RawQuery) -> Result<Response, HttpError> {
+pub(super) async fn me(
+    State(state): State<Arc<Gateway>>,
+    caller: Caller,
+    uri: Uri,
+    RawQuery(query): RawQuery,
+) -> Result<Response, HttpError> {
     let Some(user) = caller.accountability.user else {
         return Err(HttpError::new(403, "FORBIDDEN", "You don't have permission to access this."));
     };

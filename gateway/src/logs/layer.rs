@@ -56,7 +56,8 @@ impl Visit for Text {
             return;
         }
         // Writing to a String cannot fail.
-        let _infallible = if field.name() == "message" { write!(self.0, "{value:?}") } else { write!(self.0, " {}={value:?}", field.name()) };
+        let _infallible =
+            if field.name() == "message" { write!(self.0, "{value:?}") } else { write!(self.0, " {}={value:?}", field.name()) };
         if self.0.len() > MAX_TEXT {
             let end = (0..=MAX_TEXT).rev().find(|end| self.0.is_char_boundary(*end)).unwrap_or(0);
             self.0.truncate(end);

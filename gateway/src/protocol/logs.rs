@@ -52,6 +52,12 @@ pub fn error(code: &str, message: &str) -> Frame {
     Frame::text(json!({"type": "logs", "status": "error", "error": {"code": code, "message": message}}).to_string().as_bytes())
 }
 
+/// A refused authentication, after which the connection closes.
+#[must_use]
+pub fn auth_error(message: &str) -> Frame {
+    Frame::text(json!({"type": "auth", "status": "error", "error": {"code": "AUTH_FAILED", "message": message}}).to_string().as_bytes())
+}
+
 /// One line of `node`.
 #[must_use]
 pub fn line(record: &Record, node: &str) -> Frame {

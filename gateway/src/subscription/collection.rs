@@ -27,7 +27,13 @@ pub(super) const QUEUE: usize = 1024;
 /// What the task is told.
 pub(super) enum Command {
     /// A subscription begins: from now on its frames are kept for it.
-    Register { subscription: SubscriptionId, request: Arc<Request>, planned: Box<Planned>, queue: Arc<SendQueue>, done: oneshot::Sender<()> },
+    Register {
+        subscription: SubscriptionId,
+        request: Arc<Request>,
+        planned: Box<Planned>,
+        queue: Arc<SendQueue>,
+        done: oneshot::Sender<()>,
+    },
     /// Its `init` is ready. Answers whether it could be sent; `false`: register again, too much arrived meanwhile.
     Activate { subscription: SubscriptionId, init: Frame, snapshot: Option<Arc<Snapshot>>, done: oneshot::Sender<bool> },
     /// A subscription ends.

@@ -219,7 +219,13 @@ impl Group {
     }
 
     /// The keys of rows that left; `None` when that cannot be told.
-    fn left<'r>(&self, rows: &[&'r ParsedRow<'_>], before: &[Place], after: &[Place], operation: Operation) -> Option<Vec<&'r Cow<'r, str>>> {
+    fn left<'r>(
+        &self,
+        rows: &[&'r ParsedRow<'_>],
+        before: &[Place],
+        after: &[Place],
+        operation: Operation,
+    ) -> Option<Vec<&'r Cow<'r, str>>> {
         let mut left = Vec::new();
         if operation == Operation::Create || self.key.event.is_some_and(|only| only != EventKind::Delete) {
             return Some(left);

@@ -59,6 +59,8 @@ pub struct Registry {
 struct Connection {
     session: Arc<Session>,
     held: HashMap<SubscriptionId, Held>,
+    /// On their way: named in order of arrival, not registered yet.
+    announced: HashMap<SubscriptionId, Option<Arc<str>>>,
 }
 
 /// One subscription as its connection holds it.
@@ -75,6 +77,12 @@ pub(crate) struct HeldSubscription {
     pub(crate) id: SubscriptionId,
     pub(crate) request: Arc<Request>,
     pub(crate) refused: bool,
+}
+
+impl Connection {
+    fn new(session: &Arc<Session>) -> Self {
+        Self { session: Arc::clone(session), held: HashMap::new(), announced: HashMap::new() }
+    }
 }
 
 impl Registry {
@@ -94,9 +102,19 @@ impl Registry {
         })
     }
 
-    /// A name for the next subscription, in order of arrival.
-    pub fn next_id(&self) -> SubscriptionId {
-        SubscriptionId(self.next.fetch_add(1, Ordering::Relaxed))
+    /// A name for the next subscription, in order of arrival. An unsubscribe that comes before it is registered still
+    /// ends it. [`Registry::conclude`] must follow.
+    pub fn announce(&self, session: &Arc<Session>, uid: Option<Arc<str>>) -> SubscriptionId {
+        let id = SubscriptionId(self.next.fetch_add(1, Ordering::Relaxed));
+        self.connections().entry(session.id()).or_insert_with(|| Connection::new(session)).announced.insert(id, uid);
+        id
+    }
+
+    /// The subscription has been registered, or never will be.
+    pub fn conclude(&self, connection: ConnectionId, id: SubscriptionId) {
+        if let Some(connection) = self.connections().get_mut(&connection) {
+            connection.announced.remove(&id);
+        }
     }
 
     /// Whether `connection` holds as many subscriptions as it may, not counting those that `uid` would replace.
@@ -112,20 +130,27 @@ impl Registry {
     ///
     /// # Errors
     /// When the bus cannot be subscribed to.
-    pub async fn register(&self, session: &Arc<Session>, id: SubscriptionId, request: &Arc<Request>, planned: Planned) -> Result<(), BusError> {
+    pub async fn register(
+        &self,
+        session: &Arc<Session>,
+        id: SubscriptionId,
+        request: &Arc<Request>,
+        planned: Planned,
+    ) -> Result<(), BusError> {
         let task = self.task(&request.collection).await?;
-        let newer = {
+        let ended = {
             let mut connections = self.connections();
-            let connection = connections.entry(session.id()).or_insert_with(|| Connection { session: Arc::clone(session), held: HashMap::new() });
+            let connection = connections.entry(session.id()).or_insert_with(|| Connection::new(session));
             let same = |held: &Held| request.uid.is_some() && held.request.uid == request.uid;
             let newer = connection.held.iter().any(|(other, held)| *other > id && same(held));
-            if !newer {
+            let ended = newer || !connection.announced.contains_key(&id);
+            if !ended {
                 connection.held.insert(id, Held { request: Arc::clone(request), refused: false });
             }
-            newer
+            ended
         };
-        if newer {
-            // A later message with this uid was faster; it is the one that counts.
+        if ended {
+            // A later message with this uid was faster, or it was ended before it began.
             return Ok(());
         }
         if session.queue().is_closed() {
@@ -177,12 +202,12 @@ impl Registry {
 
     /// Ends the subscriptions of `uid` that are older than `before`, as a new one replaces them.
     pub async fn replace(&self, connection: ConnectionId, uid: &str, before: SubscriptionId) {
-        self.remove_where(connection, |id, held| id < before && held.request.uid.as_deref() == Some(uid)).await;
+        self.remove_where(connection, |id, other| id < before && other.as_deref() == Some(uid)).await;
     }
 
     /// Ends the subscription of `uid`, or all of the connection.
     pub async fn unsubscribe(&self, connection: ConnectionId, uid: Option<&str>) {
-        self.remove_where(connection, |_, held| uid.is_none() || held.request.uid.as_deref() == uid).await;
+        self.remove_where(connection, |_, other| uid.is_none() || other.as_deref() == uid).await;
     }
 
     /// Forgets a closed connection.
@@ -248,11 +273,12 @@ impl Registry {
         }
     }
 
-    async fn remove_where(&self, connection: ConnectionId, which: impl Fn(SubscriptionId, &Held) -> bool) {
+    async fn remove_where(&self, connection: ConnectionId, which: impl Fn(SubscriptionId, &Option<Arc<str>>) -> bool) {
         let removed: Vec<(SubscriptionId, Held)> = {
             let mut connections = self.connections();
             let Some(connection) = connections.get_mut(&connection) else { return };
-            connection.held.extract_if(|id, held| which(*id, held)).collect()
+            connection.announced.retain(|id, uid| !which(*id, uid));
+            connection.held.extract_if(|id, held| which(*id, &held.request.uid)).collect()
         };
         for (subscription, held) in removed {
             self.tell(&held.request.collection, Command::Remove { subscription }).await;

@@ -1,0 +1,10 @@
+//! The gateway's process. Everything is in the library; this file must never grow.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    gateway::cli::main()
+}

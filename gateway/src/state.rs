@@ -1,0 +1,46 @@
+//! What every part of a node shares.
+//!
+//! It must never hold anything that a reconnect cannot rebuild, and never be mutated: each part guards its own state.
+
+use std::sync::Arc;
+
+use change_capture::worker::WorkerControl;
+use service_runtime::{CancellationToken, Tasks};
+
+use crate::auth::Authenticator;
+use crate::config::Config;
+use crate::connection::open::OpenConnections;
+use crate::database::Database;
+use crate::directory::Directory;
+use crate::items::ItemsService;
+use crate::logs::Hub;
+use crate::metrics::Metrics;
+use crate::subscription::Registry;
+
+/// A node's parts.
+pub struct Gateway {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The database.
+    pub database: Database,
+    /// Schema and access rules.
+    pub directory: Arc<Directory>,
+    /// Proves identities.
+    pub authenticator: Arc<Authenticator>,
+    /// Reads and writes items.
+    pub items: ItemsService,
+    /// Who hears of what.
+    pub subscriptions: Arc<Registry>,
+    /// Who is connected.
+    pub connections: Arc<OpenConnections>,
+    /// Who listens to log lines.
+    pub logs: Hub,
+    /// The embedded worker, where there is one.
+    pub capture: Option<WorkerControl>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Spawns.
+    pub tasks: Tasks,
+    /// Cancelled when the node's own parts end.
+    pub shutdown: CancellationToken,
+}
