@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use access::statement::{Parameter, Statement};
+use service_runtime::private_postgres::{PrivatePostgres, PrivatePostgresOptions};
 use tokio::time::timeout;
 
 use super::testing;
@@ -94,6 +95,24 @@ async fn a_lost_connection_is_not_noticed_by_a_read() {
     let suicide = database.query(&sql("select pg_terminate_backend(pg_backend_pid())")).await;
     assert!(matches!(suicide, Err(DatabaseError::Unavailable(_))), "{suicide:?}");
     database.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restart_of_postgres_costs_no_read() {
+    let mut server = PrivatePostgres::start(PrivatePostgresOptions::default()).await.unwrap();
+    server.create_database("restarts").await.unwrap();
+    let connection = server.config("restarts").parse().unwrap();
+    let config = DatabaseConfig { connection, pool_max: 4, statement_timeout: Duration::from_secs(20), exclude_tables: vec![] };
+    let database = Database::new(&config).unwrap();
+    let together = || futures_util::future::join_all((0..8).map(|_| database.ping()));
+    assert!(together().await.into_iter().all(|read| read.is_ok()));
+    assert_eq!(database.pool_state().connections, 4);
+    server.crash().unwrap();
+    assert!(together().await.into_iter().all(|read| read.is_err_and(|error| error.is_unavailable())));
+    server.restart().await.unwrap();
+    assert!(together().await.into_iter().all(|read| read.is_ok()));
+    let transaction = database.transaction().await.unwrap();
+    transaction.rollback().await.unwrap();
 }
 
 #[tokio::test]
