@@ -79,6 +79,8 @@ pub struct Field {
     pub validation_message: Option<Arc<str>>,
     /// The column has a collation under which order and `LIKE` are not bytewise, or a type whose equality is not.
     pub collated: bool,
+    /// An index starts with this column, so that rows are found by it without reading the table.
+    pub indexed: bool,
     /// Text has rules here that only Postgres knows: a nondeterministic collation, or a locale (of column or database) where
     /// the lower case of `I` is not `i`.
     pub peculiar: bool,

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! level      rows and order of one level, and the object of each row      ─┐
+//! set        the same for a whole level, where no index finds related rows │
 //! aggregate  groups and totals                                             ├─▶ text fragments; parameters gather in `writer`
 //! condition  filters: joins where a row stays one row, EXISTS elsewhere    │
 //! scope      which joined row a path stands for                            │
@@ -15,6 +16,7 @@
 use crate::plan::{Level, ReadPlan, Root, RuleSet};
 use crate::schema::Collection;
 use crate::sql::scope::{Joins, Row, Scope};
+use crate::sql::set::wants_set;
 use crate::sql::writer::{Writer, table};
 use crate::statement::Statement;
 
@@ -24,6 +26,7 @@ mod condition;
 mod level;
 mod output;
 mod scope;
+mod set;
 mod writer;
 
 /// How the answer of a read comes back.
@@ -136,7 +139,7 @@ impl Writer {
     fn root_list(&mut self, level: &Level, keys: Option<&[String]>) -> String {
         let mut scope = self.root_scope(level);
         let chosen = keys.map(|keys| self.among(&scope.root, keys));
-        self.list(level, &mut scope, chosen, None)
+        if wants_set(level) { self.set_list(level, &mut scope, chosen) } else { self.list(level, &mut scope, chosen, None) }
     }
 
     fn root_object(&mut self, level: &Level, keys: Option<&[String]>) -> String {
@@ -144,16 +147,22 @@ impl Writer {
         let chosen = keys.map(|keys| self.among(&scope.root, keys));
         let rows = self.rows(level, &mut scope, chosen);
         let page = self.page(Some(1), level.offset);
-        let item = self.item(level, &scope);
+        let item = self.item(level, &scope, None);
         format!("(SELECT {item}{}{}{page})", rows.from, rows.order)
     }
 
     fn root_keyed(&mut self, level: &Level, keys: Option<&[String]>) -> Source {
         let mut scope = self.root_scope(level);
         let chosen = keys.map(|keys| self.among(&scope.root, keys));
+        if wants_set(level) {
+            let (mut set, row) = self.root_set(level, &mut scope, chosen, false);
+            let data = self.set_item(level, &row, &mut set);
+            let key = writer::column(&row.alias, &level.collection.primary_key);
+            return Source::Rows { key: format!("{key}::text"), data, from: format!(" FROM {} {}{}", set.name, row.alias, set.joins) };
+        }
         let from = self.chosen_rows(level, &mut scope, chosen);
         let key = writer::column(&scope.root.alias, &level.collection.primary_key);
-        Source::Rows { key: format!("{key}::text"), data: self.item(level, &scope), from }
+        Source::Rows { key: format!("{key}::text"), data: self.item(level, &scope, None), from }
     }
 
     /// How many rows of the root's collection `access` lets through, of those that filter and search take (`narrowed`).

@@ -245,6 +245,7 @@ pub fn column(name: &str, kind: FieldType) -> Field {
         validation_message: None,
         collated: false,
         peculiar: false,
+        indexed: false,
     }
 }
 
@@ -261,7 +262,7 @@ fn with_default(mut field: Field, value: Value) -> Field {
 }
 
 fn key(kind: FieldType) -> Field {
-    Field { nullable: false, ..column("id", kind) }
+    Field { nullable: false, indexed: true, ..column("id", kind) }
 }
 
 fn serial() -> Field {

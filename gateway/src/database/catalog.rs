@@ -48,6 +48,9 @@ select json_build_object(
             'identity', a.attidentity <> '',
             'generated', a.attgenerated <> '',
             'collated', coalesce(not o.bytewise, false) or coalesce(base.typname, type.typname) in ('citext', 'bpchar'),
+            'indexed', exists (
+                select from pg_index i
+                where i.indrelid = t.oid and i.indkey[0] = a.attnum and i.indisvalid and i.indpred is null),
             'peculiar', (select dotless from server) or coalesce(o.peculiar, false)
         ) order by a.attnum)
         from pg_attribute a
@@ -107,6 +110,9 @@ pub struct Column {
     pub generated: bool,
     /// Order or equality are not bytewise.
     pub collated: bool,
+    /// A complete index starts with it.
+    #[serde(default)]
+    pub indexed: bool,
     /// A nondeterministic collation, or a locale with a dotless i.
     pub peculiar: bool,
 }

@@ -179,6 +179,7 @@ mod tests {
             identity: false,
             generated: false,
             collated: false,
+            indexed: false,
             peculiar: false,
         }
     }

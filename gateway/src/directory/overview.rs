@@ -113,6 +113,7 @@ fn column_field(column: &Column, special: Vec<Special>, row: Option<&FieldRow>) 
         validation: validation.map(|rule| Arc::new(rule.clone())),
         validation_message: row.and_then(|row| row.validation_message.clone()),
         collated: column.collated,
+        indexed: column.indexed,
         peculiar: column.peculiar,
     }
 }
@@ -132,6 +133,7 @@ fn alias_field(name: Arc<str>, special: Vec<Special>) -> Field {
         validation: None,
         validation_message: None,
         collated: false,
+        indexed: false,
         peculiar: false,
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! It must never let one parent's rows count against another's limit: nested lists are subqueries of their parent row.
 
-use crate::plan::{Direction, Hop, Level, Resort, Selected, Selection, Shown, Sort};
+use crate::plan::{Direction, Function, Hop, Level, Resort, Selected, Selection, Shown, Sort};
 use crate::schema::{Collection, FieldType, Relation};
-use crate::sql::output::output;
+use crate::sql::output::{count_output, output};
 use crate::sql::scope::{Joins, Row, Scope};
+use crate::sql::set::{Set, selected_wants_set};
 use crate::sql::writer::{Writer, all_of, column, table};
 
 /// A function takes at most a hundred arguments.
@@ -62,27 +63,41 @@ impl Writer {
     ) -> String {
         let rows = self.rows(level, scope, condition);
         let page = self.page(level.limit, level.offset);
-        let item = self.item(level, scope);
-        let array = match resort.and_then(|resort| second_sort(level, resort)) {
+        let item = self.item(level, scope, None);
+        list_of(&match resort.and_then(|resort| self.second_order(level, resort, &scope.root)) {
             None => format!("SELECT {item}{}{}{page}", rows.from, rows.order),
-            Some(again) => {
-                let key = self.masked(&scope.root, column(&scope.root.alias, &again.resort.field.name), again.shown);
-                let collation = if again.resort.field.collated { " COLLATE \"C\"" } else { "" };
-                let direction = if again.resort.descending { " DESC" } else { "" };
+            Some(SecondOrder { key, direction }) => {
                 let place = format!("row_number() OVER ({})", rows.order.trim_start());
                 format!(
-                    "SELECT q.data FROM (SELECT {item} AS data, {key} AS key, {place} AS place{}{}{page}) q \
-                     ORDER BY q.key{collation}{direction} NULLS LAST, q.place",
+                    "SELECT q.data FROM (SELECT {item} AS data, {key} AS key, {place} AS place{}{}{page}) q ORDER BY q.key{direction}, q.place",
                     rows.from, rows.order
                 )
             }
-        };
-        // An array of a subquery keeps the order of the subquery; an aggregate over one is not bound to.
-        format!("'[' || array_to_string(ARRAY({array}), ',') || ']'")
+        })
     }
 
-    /// The JSON of one row: an object, or the bare key where nothing is selected.
-    pub(super) fn item<'p>(&mut self, level: &'p Level, scope: &Scope<'p>) -> String {
+    /// The re-sort of a nested list, where it can change anything.
+    pub(super) fn second_order<'p>(&mut self, level: &'p Level, resort: &'p Resort, row: &Row<'p>) -> Option<SecondOrder> {
+        let shown = level.select.iter().find_map(|selection| match &selection.value {
+            Selected::Column(field) if field.name == resort.field.name => Some(&selection.shown),
+            Selected::Column(_) | Selected::Function(_) | Selected::One { .. } | Selected::Many { .. } | Selected::Any { .. } => None,
+        });
+        let shown = shown.unwrap_or(&Shown::Always);
+        // Nulls come last both times, or there are none, and text compares alike both times.
+        let same = *shown == Shown::Always && !resort.field.collated && (!resort.descending || !resort.field.nullable);
+        // A json value has no order.
+        if same || matches!(resort.field.kind, FieldType::Json | FieldType::Geometry) {
+            return None;
+        }
+        let key = self.masked(row, column(&row.alias, &resort.field.name), shown);
+        let collation = if resort.field.collated { " COLLATE \"C\"" } else { "" };
+        let direction = if resort.descending { " DESC" } else { "" };
+        Some(SecondOrder { key, direction: format!("{collation}{direction} NULLS LAST") })
+    }
+
+    /// The JSON of one row: an object, or the bare key where nothing is selected. Of a row of a `set`, what would read whole
+    /// tables row by row is joined to the set instead.
+    pub(super) fn item<'p>(&mut self, level: &'p Level, scope: &Scope<'p>, mut set: Option<&mut Set>) -> String {
         let row = &scope.root;
         if level.select.is_empty() {
             return bare_key(row);
@@ -96,7 +111,7 @@ impl Writer {
             while let Some(next) = selections.next_if(|next| next.shown == first.shown) {
                 run.push(next);
             }
-            parts.extend(self.run(scope, &run, lead, &first.shown));
+            parts.extend(self.run(scope, &run, lead, &first.shown, set.as_deref_mut()));
             lead = ',';
         }
         parts.push("'}'".to_owned());
@@ -104,7 +119,14 @@ impl Writer {
     }
 
     /// Neighbouring members that are shown under the same rules.
-    fn run<'p>(&mut self, scope: &Scope<'p>, run: &[&'p Selection], lead: char, shown: &'p Shown) -> Vec<String> {
+    fn run<'p>(
+        &mut self,
+        scope: &Scope<'p>,
+        run: &[&'p Selection],
+        lead: char,
+        shown: &'p Shown,
+        mut set: Option<&mut Set>,
+    ) -> Vec<String> {
         let mut parts = Vec::new();
         let mut nulls = String::new();
         let mut lead = lead;
@@ -113,7 +135,10 @@ impl Writer {
             nulls.push_str(&key);
             nulls.push_str("null");
             parts.push(self.text(&key));
-            let value = self.selected(scope, &selection.value);
+            let value = match &mut set {
+                Some(set) if selected_wants_set(&selection.value) => self.selected_of_set(set, &scope.root, &selection.value),
+                Some(_) | None => self.selected(scope, &selection.value),
+            };
             parts.push(format!("coalesce({value}, 'null')"));
             lead = ',';
         }
@@ -144,13 +169,27 @@ impl Writer {
         }
     }
 
+    fn selected_of_set<'p>(&mut self, set: &mut Set, row: &Row<'p>, value: &'p Selected) -> String {
+        match value {
+            Selected::Many { relation, level, resort } => self.set_many(set, row, relation, level, resort.as_ref()),
+            Selected::One { relation, level } => self.set_one(set, row, relation, level),
+            Selected::Function(Function::CountRelated { relation, collection, access }) => {
+                let count = self.set_count(set, row, relation, collection, access);
+                count_output(None, &count)
+            }
+            Selected::Column(_) | Selected::Function(_) | Selected::Any { .. } => {
+                self.selected(&Scope::new(row.clone(), Joins::None), value)
+            }
+        }
+    }
+
     /// The JSON of the one row that `relation` leads to.
     fn one<'p>(&mut self, row: &Row<'p>, relation: &Relation, direction: Direction, level: &'p Level) -> String {
         let target = Row { alias: self.alias(), collection: &level.collection, access: &level.access };
         let link = self.link(relation, direction, row, &target);
         let mut target = Scope::new(target, Joins::ToOne);
         let from = self.chosen_rows(level, &mut target, Some(link));
-        let item = self.item(level, &target);
+        let item = self.item(level, &target, None);
         format!("(SELECT {item}{from})")
     }
 
@@ -178,6 +217,11 @@ impl Writer {
         match scope.first_many(&sort.path).and_then(<[Hop]>::split_last) {
             None => format!("{}{direction}", self.value(scope, &sort.path, &sort.operand, &sort.shown)),
             Some((hop, before)) => {
+                if let Some(base) = self.reach(scope, before)
+                    && let Some(value) = self.set_sort(scope, &base, sort, before.len())
+                {
+                    return format!("{value}{direction}");
+                }
                 let base = self.base(scope, before);
                 let (child, condition) = self.hop(&base.row, hop);
                 let (from, condition) = base.start(&hop.target.name, &child.alias, condition);
@@ -190,24 +234,18 @@ impl Writer {
     }
 }
 
-/// The re-sort of a nested list, where it can change anything.
-struct SecondSort<'p> {
-    resort: &'p Resort,
-    shown: &'p Shown,
+/// The second order of a list.
+pub(super) struct SecondOrder {
+    /// What is compared.
+    pub(super) key: String,
+    /// How.
+    pub(super) direction: String,
 }
 
-fn second_sort<'p>(level: &'p Level, resort: &'p Resort) -> Option<SecondSort<'p>> {
-    let shown = level.select.iter().find_map(|selection| match &selection.value {
-        Selected::Column(field) if field.name == resort.field.name => Some(&selection.shown),
-        Selected::Column(_) | Selected::Function(_) | Selected::One { .. } | Selected::Many { .. } | Selected::Any { .. } => None,
-    });
-    let shown = shown.unwrap_or(&Shown::Always);
-    let unmasked = *shown == Shown::Always;
-    // Nulls come last both times, or there are none, and text compares alike both times.
-    let same = unmasked && !resort.field.collated && (!resort.descending || !resort.field.nullable);
-    // A json value has no order.
-    let orderable = !matches!(resort.field.kind, FieldType::Json | FieldType::Geometry);
-    (!same && orderable).then_some(SecondSort { resort, shown })
+/// The rows of `query`, which has one column, as the text of a JSON array. An array of a subquery keeps the order of the
+/// subquery; an aggregate over one is not bound to.
+pub(super) fn list_of(query: &str) -> String {
+    format!("'[' || array_to_string(ARRAY({query}), ',') || ']'")
 }
 
 /// `{"key":` or `,"key":`.

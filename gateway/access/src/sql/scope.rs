@@ -126,10 +126,11 @@ impl Writer {
                 }
             },
             Direction::ToAny => {
-                let names = relation.one_collection_field.as_ref().map(|names| column(&base.alias, names));
-                let name = self.text(&target.collection.name);
                 let item = format!("{}::text", column(&base.alias, &relation.many_field));
-                let guard = names.map_or_else(|| "false".to_owned(), |names| format!("{names} = {name}"));
+                let guard = match &relation.one_collection_field {
+                    Some(names) => format!("{} = {}", column(&base.alias, names), self.text(&target.collection.name)),
+                    None => "false".to_owned(),
+                };
                 any_key(target, &item, &guard)
             }
         }

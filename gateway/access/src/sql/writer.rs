@@ -11,11 +11,14 @@ use crate::statement::{Parameter, Statement, quote_identifier};
 pub(super) struct Writer {
     parameters: Vec<Parameter>,
     aliases: usize,
+    /// `name AS MATERIALIZED (…)`, each after those that it refers to.
+    pub(super) with: Vec<String>,
 }
 
 impl Writer {
     /// The statement with this text.
     pub(super) fn finish(self, text: String) -> Statement {
+        let text = if self.with.is_empty() { text } else { format!("WITH {} {text}", self.with.join(", ")) };
         Statement { text, parameters: self.parameters }
     }
 

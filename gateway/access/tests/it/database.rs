@@ -79,6 +79,14 @@ impl Newsroom {
         let lines: Vec<String> = self.rows(&explain).await.iter().map(|row| row.get(0)).collect();
         lines.join("\n")
     }
+
+    /// The plan of `statement` as Postgres executed it.
+    pub(crate) async fn analyze(&self, statement: &Statement) -> String {
+        let explain =
+            Statement { text: format!("EXPLAIN (ANALYZE, TIMING OFF) {}", statement.text), parameters: statement.parameters.clone() };
+        let lines: Vec<String> = self.rows(&explain).await.iter().map(|row| row.get(0)).collect();
+        lines.join("\n")
+    }
 }
 
 #[derive(Debug)]

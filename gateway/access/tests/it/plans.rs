@@ -10,14 +10,26 @@ use access::plan::{
 };
 use access::schema::{Collection, Field, Relation, RelationKind, Schema};
 use access::sql::{ReadOptions, Shape};
-use access::testing::newsroom;
+use access::testing::{collections, newsroom, relations};
 
 /// The newsroom and what plans are made of.
 pub(crate) struct Plans(Schema);
 
 impl Plans {
+    /// As Directus leaves it: no index on any foreign key.
     pub(crate) fn new() -> Self {
         Self(newsroom())
+    }
+
+    /// The same as if every column had an index.
+    pub(crate) fn indexed() -> Self {
+        let mut collections = collections();
+        for collection in &mut collections {
+            for field in collection.fields.values_mut() {
+                *field = Arc::new(Field { indexed: true, ..Field::clone(field) });
+            }
+        }
+        Self(Schema::new(collections, relations()))
     }
 
     pub(crate) fn collection(&self, name: &str) -> Arc<Collection> {

@@ -19,7 +19,12 @@ const ARTICLE_8: &str = r#"{"id":8,"title":"zeta: lower case title","slug":null,
 
 #[tokio::test]
 async fn every_type_has_its_wire_form() {
-    let (db, plans) = (Newsroom::start().await, Plans::new());
+    for plans in [Plans::new(), Plans::indexed()] {
+        every_type_has_its_wire_form_of(&Newsroom::start().await, &plans).await;
+    }
+}
+
+async fn every_type_has_its_wire_form_of(db: &Newsroom, plans: &Plans) {
     let columns: Vec<String> = plans.collection("articles").columns().map(|field| field.name.to_string()).collect();
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let mut level = plans.level("articles", &columns);
@@ -126,7 +131,12 @@ async fn more_members_than_a_function_has_arguments() {
 
 #[tokio::test]
 async fn functions() {
-    let (db, plans) = (Newsroom::start().await, Plans::new());
+    for plans in [Plans::new(), Plans::indexed()] {
+        functions_of(&Newsroom::start().await, &plans).await;
+    }
+}
+
+async fn functions_of(db: &Newsroom, plans: &Plans) {
     let mut level = plans.level("articles", &[]);
     level.filter = Some(plans.own("articles", "id", Test::In(vec![number("1"), number("7")])));
     use DatePart as P;
@@ -169,7 +179,12 @@ async fn functions() {
 
 #[tokio::test]
 async fn relations_of_every_kind() {
-    let (db, plans) = (Newsroom::start().await, Plans::new());
+    for plans in [Plans::new(), Plans::indexed()] {
+        relations_of_every_kind_of(&Newsroom::start().await, &plans).await;
+    }
+}
+
+async fn relations_of_every_kind_of(db: &Newsroom, plans: &Plans) {
     let mut tags = plans.level("articles_tags", &[]);
     tags.select = vec![plans.one("articles_tags", "tags_id", plans.level("tags", &["label"]))];
     let mut back = plans.level("comments", &["id"]);
@@ -212,7 +227,12 @@ async fn relations_of_every_kind() {
 
 #[tokio::test]
 async fn bare_keys_and_limits_per_parent() {
-    let (db, plans) = (Newsroom::start().await, Plans::new());
+    for plans in [Plans::new(), Plans::indexed()] {
+        bare_keys_and_limits_per_parent_of(&Newsroom::start().await, &plans).await;
+    }
+}
+
+async fn bare_keys_and_limits_per_parent_of(db: &Newsroom, plans: &Plans) {
     let mut authors = plans.level("authors", &[]);
     authors.limit = Some(2);
     authors.offset = 1;
@@ -237,7 +257,12 @@ async fn bare_keys_and_limits_per_parent() {
 
 #[tokio::test]
 async fn order_through_relations() {
-    let (db, plans) = (Newsroom::start().await, Plans::new());
+    for plans in [Plans::new(), Plans::indexed()] {
+        order_through_relations_of(&Newsroom::start().await, &plans).await;
+    }
+}
+
+async fn order_through_relations_of(db: &Newsroom, plans: &Plans) {
     let ordered = |sort: Vec<Sort>| {
         let mut level = plans.level("articles", &[]);
         level.sort = sort;
@@ -275,7 +300,12 @@ async fn order_through_relations() {
 
 #[tokio::test]
 async fn nested_lists_are_sorted_again() {
-    let (db, plans) = (Newsroom::start().await, Plans::new());
+    for plans in [Plans::new(), Plans::indexed()] {
+        nested_lists_are_sorted_again_of(&Newsroom::start().await, &plans).await;
+    }
+}
+
+async fn nested_lists_are_sorted_again_of(db: &Newsroom, plans: &Plans) {
     let list = |limit, access: Arc<RuleSet>, shown_where: Shown| {
         let mut comments = plans.level("comments", &["id", "author_name"]);
         comments.select[1].shown = shown_where;
@@ -309,7 +339,12 @@ async fn nested_lists_are_sorted_again() {
 
 #[tokio::test]
 async fn rules_choose_rows_and_mask_fields() {
-    let (db, plans) = (Newsroom::start().await, Plans::new());
+    for plans in [Plans::new(), Plans::indexed()] {
+        rules_choose_rows_and_mask_fields_of(&Newsroom::start().await, &plans).await;
+    }
+}
+
+async fn rules_choose_rows_and_mask_fields_of(db: &Newsroom, plans: &Plans) {
     let draft = plans.own("articles", "status", Test::Eq(text("draft")));
     let ada = plans.compare(
         vec![plans.hop("articles", "author", "authors")],
@@ -372,7 +407,12 @@ async fn search_takes_any_term() {
 
 #[tokio::test]
 async fn counts_and_snapshot_come_along() {
-    let (db, plans) = (Newsroom::start().await, Plans::new());
+    for plans in [Plans::new(), Plans::indexed()] {
+        counts_and_snapshot_come_along_of(&Newsroom::start().await, &plans).await;
+    }
+}
+
+async fn counts_and_snapshot_come_along_of(db: &Newsroom, plans: &Plans) {
     let mut level = plans.level("articles", &["id"]);
     level.filter = Some(plans.own("articles", "id", Test::Eq(number("1"))));
     let mut counted = plan(level);
@@ -390,7 +430,12 @@ async fn counts_and_snapshot_come_along() {
 
 #[tokio::test]
 async fn rows_by_keys() {
-    let (db, plans) = (Newsroom::start().await, Plans::new());
+    for plans in [Plans::new(), Plans::indexed()] {
+        rows_by_keys_of(&Newsroom::start().await, &plans).await;
+    }
+}
+
+async fn rows_by_keys_of(db: &Newsroom, plans: &Plans) {
     let mut level = plans.level("articles", &["title"]);
     level.filter = Some(plans.own("articles", "status", Test::Eq(text("published"))));
     level.limit = Some(1);

@@ -1,10 +1,10 @@
 //! By which way Postgres reads: a read by key touches nothing but index entries, however deep it is.
 
-use access::plan::{Level, Scalar, Test};
+use access::plan::{Function, Level, RuleSet, Scalar, Selected, Sort, Test};
 use access::sql::{ReadOptions, Shape, read};
 
 use crate::database::Newsroom;
-use crate::plans::{Plans, number, options, plan};
+use crate::plans::{Plans, number, options, plan, shown};
 
 const MANY_ROWS: &str = "
     INSERT INTO authors (id, name) SELECT md5(n::text)::uuid, 'n' || n FROM generate_series(1, 5000) n;
@@ -35,7 +35,7 @@ fn deep(plans: &Plans) -> Level {
 
 #[tokio::test]
 async fn a_deep_read_by_key_uses_indexes_only() {
-    let (db, plans) = (Newsroom::start().await, Plans::new());
+    let (db, plans) = (Newsroom::start().await, Plans::indexed());
     db.script(MANY_ROWS).await;
     let mut level = deep(&plans);
     level.filter = Some(plans.own("articles", "id", Test::Eq(number("777"))));
@@ -55,7 +55,7 @@ async fn a_deep_read_by_key_uses_indexes_only() {
 
 #[tokio::test]
 async fn filters_through_relations_can_start_at_the_other_end() {
-    let (db, plans) = (Newsroom::start().await, Plans::new());
+    let (db, plans) = (Newsroom::start().await, Plans::indexed());
     db.script(MANY_ROWS).await;
     let mut level = plans.level("articles", &["id"]);
     level.sort.clear();
@@ -66,4 +66,55 @@ async fn filters_through_relations_can_start_at_the_other_end() {
     level.filter = Some(plans.compare(vec![plans.hop("articles", "author", "authors")], "authors", "id", Test::Eq(key)));
     let way = db.explain(&read(&plan(level), &options(Shape::List))).await;
     assert!(!way.contains("Seq Scan"), "{way}");
+}
+
+/// What Directus leaves behind has no index on a foreign key: a list must read each table a bounded number of times, not
+/// once per parent row.
+#[tokio::test]
+async fn without_indexes_a_table_is_read_once_per_level() {
+    let (db, plans) = (Newsroom::start().await, Plans::new());
+    db.script(MANY_ROWS).await;
+    db.script("DROP INDEX comments_article_idx; DROP INDEX articles_tags_articles_id_idx; DROP INDEX articles_author_idx; ANALYZE").await;
+    let mut level = deep(&plans);
+    level.limit = Some(200);
+    let count = Function::CountRelated {
+        relation: plans.relation("articles", "comments"),
+        collection: plans.collection("comments"),
+        access: RuleSet::everything(),
+    };
+    level.select.push(shown("count", Selected::Function(count)));
+    let mut sorted = plans.level("articles", &["id"]);
+    sorted.sort = vec![Sort { path: vec![plans.hop("articles", "comments", "comments")], ..plans.sort("comments", "text") }];
+    sorted.limit = Some(10);
+    for level in [level, sorted] {
+        for shape in [Shape::List, Shape::Keyed] {
+            let statement = read(
+                &plan(level.clone()),
+                &ReadOptions {
+                    shape,
+                    snapshot: false,
+                    keys: (shape == Shape::Keyed).then(|| (100..300).map(|key: u32| key.to_string()).collect()),
+                },
+            );
+            let way = db.analyze(&statement).await;
+            for line in way.lines().filter(|line| line.contains("Seq Scan")) {
+                assert!(line.contains("loops=1)"), "{line}\n{way}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn both_ways_give_the_same() {
+    let db = Newsroom::start().await;
+    db.script(MANY_ROWS).await;
+    let read_with = async |plans: Plans| {
+        let mut level = deep(&plans);
+        level.limit = Some(50);
+        level.offset = 3;
+        db.data(&read(&plan(level), &options(Shape::List))).await.unwrap()
+    };
+    let (with, without) = (read_with(Plans::indexed()).await, read_with(Plans::new()).await);
+    assert!(with.len() > 10_000);
+    assert_eq!(with, without);
 }
