@@ -68,6 +68,7 @@ pub const CAPTURE_SETTINGS: &[Setting] = &[
         default: "1500ms",
         help: "a leader that shows no sign of life for so long is replaced by a standby",
     },
+    Setting { name: "CAPTURE_ADMIN_PORT", default: "0", help: "port of the worker's /metrics, /live, /ready and /startup; 0 is off" },
     Setting { name: "CAPTURE_EXCLUDE", default: "", help: "comma-separated tables that are not captured" },
 ];
 
@@ -202,7 +203,7 @@ pub fn bus_namespace_from_reader(reader: &mut Reader<'_>) -> String {
     namespace
 }
 
-/// How to capture; see [`CaptureSettings`] fields in [`crate::worker::WorkerConfig`].
+/// `CAPTURE_NOTIFY`.
 pub(crate) fn notify_from_reader(reader: &mut Reader<'_>) -> NotifyMode {
     match reader.text_or("CAPTURE_NOTIFY", "adaptive").trim().to_ascii_lowercase().as_str() {
         "adaptive" => NotifyMode::Adaptive,

@@ -14,6 +14,7 @@
 //! committed change of a row without saying so.
 
 pub mod bus;
+pub mod cli;
 pub mod config;
 mod database;
 pub mod install;

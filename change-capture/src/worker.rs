@@ -9,6 +9,7 @@
 //! It must never publish without holding the lock in a session that it believes alive, and never lose its place: what that
 //! takes is written down in docs/decisions/0002-commit-safe-drain.md.
 
+mod adopt;
 mod control;
 mod event;
 mod heartbeat;
@@ -26,7 +27,7 @@ use service_runtime::config::Reader;
 use service_runtime::{Backoff, CancellationToken, Tasks};
 use tokio_postgres::error::SqlState;
 
-pub use control::{SynchroniseError, WorkerControl};
+pub use control::{SynchroniseError, WorkerControl, WorkerState};
 
 use crate::bus::Bus;
 use crate::config::{NotifyMode, notify_from_reader};
@@ -173,6 +174,7 @@ pub async fn run(
     loop {
         let ended = serve(&context, &mut backoff).await;
         context.metrics.leader.set(0);
+        context.control.interrupted();
         match ended {
             Ok(()) => return Ok(()),
             Err(SessionError::Database(error)) if is_final(&error) => return Err(WorkerError::Database(error)),
@@ -209,7 +211,7 @@ async fn serve(context: &Context, backoff: &mut Backoff) -> Result<(), SessionEr
     );
     maintenance::note_tables(context, &installed.tables);
     let mut maintenance = maintenance::Maintenance::new(context, maintenance, !installed.tables.is_incomplete());
-    context.control.set_ready();
+    context.control.set_state(WorkerState::StandingBy);
     backoff.reset();
     tokio::select! {
         // Losing the race is safe for every branch: a lock that was just taken ends with its session.
@@ -226,6 +228,7 @@ async fn lead(
     mut maintenance: maintenance::Maintenance,
     heartbeat: heartbeat::Heartbeat,
 ) -> Result<(), SessionError> {
+    context.control.set_state(WorkerState::Leading);
     let shared = leader::Shared::new(Arc::clone(&main.doorbell));
     tokio::select! {
         // Whichever ends first ends the leadership; the sessions close with it, which gives the lock back.

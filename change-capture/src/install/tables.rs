@@ -18,7 +18,7 @@ const EXCLUDED: &[&str] = &["directus_migrations", "knex_migrations", "knex_migr
 /// Tables of `public` with their key, and the signature of every trigger of ours on them. A partition takes the name and
 /// the key of its root: a statement fires the triggers of the table that it names.
 const CATALOG: &str = "
-  select c.oid as relation, (select t.oid from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'tidegate_insert') as trigger,
+  select c.oid as relation, (select t.oid from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'tidegate_insert_' || c.oid) as trigger,
          c.relname::text as name, coalesce(root.relname, c.relname)::text as collection, c.relispartition as partition,
          c.relkind = 'f' as foreign,
          coalesce((select array_agg(a.attname::text order by k.n)
@@ -30,7 +30,10 @@ const CATALOG: &str = "
          coalesce((select array_agg(concat_ws(' ', t.tgname, p.proname, t.tgtype, t.tgenabled, coalesce(t.tgoldtable, '-'),
               coalesce(t.tgnewtable, '-'), encode(t.tgargs, 'hex')) order by t.tgname)
             from pg_trigger t join pg_proc p on p.oid = t.tgfoid
-            where t.tgrelid = c.oid and p.pronamespace = to_regnamespace('tidegate')), '{}') as triggers
+            where t.tgrelid = c.oid and p.pronamespace = to_regnamespace('tidegate')), '{}') as triggers,
+         coalesce((select array_agg(t.tgname::text order by t.tgname)
+            from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+            where t.tgrelid = c.oid and p.pronamespace = to_regnamespace('tidegate')), '{}') as trigger_names
     from pg_class c
     left join pg_class root on c.relispartition and root.oid = pg_partition_root(c.oid)
    where c.relnamespace = to_regnamespace('public') and c.relkind in ('r', 'p', 'f')
@@ -138,7 +141,9 @@ struct Table {
     collection: String,
     partition: bool,
     plan: Result<String, SkipReason>,
+    /// What [`signatures`] should equal.
     triggers: Vec<String>,
+    trigger_names: Vec<String>,
 }
 
 /// The tables as they are now, without changing anything; a table that still lacks its triggers counts as locked.
@@ -148,7 +153,7 @@ struct Table {
 pub async fn tables_report(client: &Client, exclude: &[String]) -> Result<TablesReport, DatabaseError> {
     let mut report = TablesReport::default();
     for table in read_tables(client, exclude).await? {
-        let up_to_date = table.plan.as_ref().is_ok_and(|key| table.triggers == signatures(&table.collection, key));
+        let up_to_date = table.plan.as_ref().is_ok_and(|key| table.triggers == signatures(table.relation, &table.collection, key));
         report.note(&table, up_to_date);
     }
     Ok(report)
@@ -165,7 +170,7 @@ pub async fn sync_tables(client: &Client, exclude: &[String]) -> Result<TablesRe
     let known = read_known(client).await?;
     for table in &tables {
         let (statements, captured) = match &table.plan {
-            Ok(key) if table.triggers != signatures(&table.collection, key) => (create_statements(table, key), true),
+            Ok(key) if table.triggers != signatures(table.relation, &table.collection, key) => (create_statements(table, key), true),
             // The triggers are right, but they may not always have been: a restored table brings them along.
             Ok(_) => (String::new(), true),
             Err(_) if !table.triggers.is_empty() => (drop_statements(table), false),
@@ -266,6 +271,7 @@ fn read_table(row: &Row, exclude: &[String]) -> Result<Table, DatabaseError> {
         partition: row.try_get("partition")?,
         plan,
         triggers: row.try_get("triggers")?,
+        trigger_names: row.try_get("trigger_names")?,
     })
 }
 
@@ -278,35 +284,42 @@ const TRIGGERS: [(&str, &str, u8); 4] = [
 ];
 
 /// What [`CATALOG`] reads when the triggers are right.
-fn signatures(collection: &str, key: &str) -> Vec<String> {
+fn signatures(relation: u32, collection: &str, key: &str) -> Vec<String> {
     let arguments: String = [collection, "\0", key, "\0"].iter().flat_map(|text| text.bytes()).map(|byte| format!("{byte:02x}")).collect();
     TRIGGERS
         .iter()
         .map(|(operation, references, bits)| {
             let old = if references.contains("old_rows") { "old_rows" } else { "-" };
             let new = if references.contains("new_rows") { "new_rows" } else { "-" };
-            format!("tidegate_{operation} capture_{operation} {bits} O {old} {new} {arguments}")
+            format!("tidegate_{operation}_{relation} capture_{operation} {bits} O {old} {new} {arguments}")
         })
         .collect()
 }
 
+/// The names hold the oid of the table. A dump carries our triggers, and whoever restores it must not meet one of the same
+/// name that the worker was quick to create: the restored table is another one, and the dump's triggers are strangers there.
 fn create_statements(table: &Table, key: &str) -> String {
-    let (name, collection, key) = (quote_identifier(&table.name), quote_literal(&table.collection), quote_literal(key));
-    TRIGGERS
-        .iter()
-        .map(|(operation, references, _)| {
-            format!(
-                "create or replace trigger tidegate_{operation} after {operation} on public.{name} {references} \
-                 for each statement execute function tidegate.capture_{operation}({collection}, {key}); \
-                 alter table public.{name} enable trigger tidegate_{operation};"
-            )
-        })
+    let (relation, name) = (table.relation, quote_identifier(&table.name));
+    let (collection, key) = (quote_literal(&table.collection), quote_literal(key));
+    let create = TRIGGERS.iter().map(|(operation, references, _)| {
+        format!(
+            "create or replace trigger tidegate_{operation}_{relation} after {operation} on public.{name} {references} \
+             for each statement execute function tidegate.capture_{operation}({collection}, {key}); \
+             alter table public.{name} enable trigger tidegate_{operation}_{relation};"
+        )
+    });
+    let ours: Vec<String> = TRIGGERS.iter().map(|(operation, ..)| format!("tidegate_{operation}_{relation}")).collect();
+    create
+        .chain(table.trigger_names.iter().filter(|stranger| !ours.contains(stranger)).map(|stranger| drop_statement(table, stranger)))
         .collect()
 }
 
 fn drop_statements(table: &Table) -> String {
-    let name = quote_identifier(&table.name);
-    TRIGGERS.iter().map(|(operation, ..)| format!("drop trigger if exists tidegate_{operation} on public.{name};")).collect()
+    table.trigger_names.iter().map(|trigger| drop_statement(table, trigger)).collect()
+}
+
+fn drop_statement(table: &Table, trigger: &str) -> String {
+    format!("drop trigger if exists {} on public.{};", quote_identifier(trigger), quote_identifier(&table.name))
 }
 
 /// One table's DDL; with `captured`, its registration and first reset.
@@ -318,7 +331,7 @@ async fn alter(client: &Client, statements: &str, captured: Option<&Table>) -> R
             client
                 .execute(
                     "insert into tidegate.tables (collection, relation, trigger)
-                     select $1, t.tgrelid, t.oid from pg_trigger t where t.tgrelid = $2 and t.tgname = 'tidegate_insert'
+                     select $1, t.tgrelid, t.oid from pg_trigger t where t.tgrelid = $2 and t.tgname = 'tidegate_insert_' || t.tgrelid
                      on conflict (collection) do update set relation = excluded.relation, trigger = excluded.trigger, lapsed = false",
                     &[&table.collection, &table.relation],
                 )
@@ -364,7 +377,7 @@ mod tests {
 
     #[test]
     fn signatures_name_every_trigger() {
-        let expect = "tidegate_insert capture_insert 4 O - new_rows 6100696400";
-        assert_eq!(signatures("a", "id").get(1).map(String::as_str), Some(expect));
+        let expect = "tidegate_insert_7 capture_insert 4 O - new_rows 6100696400";
+        assert_eq!(signatures(7, "a", "id").get(1).map(String::as_str), Some(expect));
     }
 }

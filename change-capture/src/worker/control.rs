@@ -18,7 +18,20 @@ struct Inner {
     requests: mpsc::Sender<Request>,
     // The running worker holds this lock as long as it serves requests.
     receiver: Mutex<mpsc::Receiver<Request>>,
-    ready: watch::Sender<bool>,
+    state: watch::Sender<WorkerState>,
+}
+
+/// What a worker is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerState {
+    /// Never set up yet.
+    Starting,
+    /// Set up; another worker leads.
+    StandingBy,
+    /// Set up and leading.
+    Leading,
+    /// Lost its sessions and connects again.
+    Interrupted,
 }
 
 /// Someone who waits for a synchronisation.
@@ -43,7 +56,7 @@ impl WorkerControl {
     #[must_use]
     pub fn new() -> Self {
         let (requests, receiver) = mpsc::channel(WAITING);
-        Self(Arc::new(Inner { requests, receiver: Mutex::new(receiver), ready: watch::Sender::new(false) }))
+        Self(Arc::new(Inner { requests, receiver: Mutex::new(receiver), state: watch::Sender::new(WorkerState::Starting) }))
     }
 
     /// Looks at the catalog now, installs or repairs triggers, and returns when that is done and everything that was
@@ -59,13 +72,28 @@ impl WorkerControl {
 
     /// Returns when a worker is set up as leader or standby for the first time, and the triggers are installed.
     pub async fn ready(&self) {
+        let mut state = self.state();
         // The sender lives in this handle, so waiting cannot fail.
-        let mut ready = self.0.ready.subscribe();
-        let _never_closed = ready.wait_for(|ready| *ready).await;
+        let _never_closed = state.wait_for(|state| *state != WorkerState::Starting).await;
     }
 
-    pub(crate) fn set_ready(&self) {
-        self.0.ready.send_replace(true);
+    /// What the worker is doing, as it changes.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<WorkerState> {
+        self.0.state.subscribe()
+    }
+
+    pub(crate) fn set_state(&self, state: WorkerState) {
+        self.0.state.send_replace(state);
+    }
+
+    /// The sessions are gone. A worker that was never set up is still starting.
+    pub(crate) fn interrupted(&self) {
+        self.0.state.send_modify(|state| {
+            if *state != WorkerState::Starting {
+                *state = WorkerState::Interrupted;
+            }
+        });
     }
 
     pub(crate) async fn next_request(&self) -> Option<Request> {

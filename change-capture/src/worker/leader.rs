@@ -13,6 +13,7 @@ use service_runtime::Backoff;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::adopt::adopt;
 use super::control::Request;
 use super::event::{event, is_schema_change};
 use super::ledger::{Heads, Ledger};
@@ -229,6 +230,7 @@ impl Leader<'_> {
 
     /// Tells the bus who leads and where every stream stands, as often as it takes.
     async fn open_bus(&mut self) -> Result<(), SessionError> {
+        let mut adopted = false;
         let mut failures = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
         loop {
             let heads = self.known_heads().await?;
@@ -238,6 +240,12 @@ impl Leader<'_> {
                     self.bus_checked = Instant::now();
                     self.context.metrics.fence.set(super::ledger::signed(self.ledger.fence.0));
                     return Ok(());
+                }
+                Err(BusError::Ahead(_)) if !adopted => {
+                    adopted = true;
+                    if adopt(&self.session, &self.outbox, &mut self.ledger, &*self.context.bus).await? {
+                        tracing::info!("the bus holds what the outbox holds: its tail is adopted");
+                    }
                 }
                 Err(BusError::Ahead(collection)) => {
                     self.ledger.begin_epoch(&self.session.client).await?;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use change_capture::bus::{BusCapacity, BusError, FeedItem, InProcessBus, RedisBus};
+use change_capture::worker::WorkerConfig;
 use change_event::ChannelNames;
-use service_runtime::testkit::PrivateRedis;
+use service_runtime::testkit::{PrivatePostgres, PrivatePostgresOptions, PrivateRedis};
 use service_runtime::{CancellationToken, Tasks};
 
 use crate::harness::{Collector, Database, Fault, FaultyBus, Worker, eventually, soon, summary};
@@ -288,4 +289,40 @@ async fn a_frozen_leader_is_replaced() {
     standby.is_leader().await;
     assert!(frozen.batch_execute("select 1").await.is_err(), "its session was ended");
     standby.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_of_postgres_loses_nothing_and_costs_no_epoch() {
+    let settings = vec![("fsync".to_owned(), "off".to_owned())];
+    let mut server = PrivatePostgres::start(PrivatePostgresOptions { settings, ..Default::default() }).await.unwrap();
+    server.create_database("d").await.unwrap();
+    crate::harness::connect(&server.config("d")).await.batch_execute(T).await.unwrap();
+    let bus = InProcessBus::new(BusCapacity::default());
+    let worker = Worker::start(WorkerConfig::new(server.config("d").parse().unwrap()), Arc::new(bus.clone()));
+    worker.synchronise().await;
+    let mut seen = Collector::subscribe(&bus, &["t"]).await;
+    let mut next = 0;
+    for round in 0..5 {
+        let client = crate::harness::connect(&server.config("d")).await;
+        // The last ones are published a moment before the crash, which takes their records with it.
+        for id in next..next + 50 {
+            client.execute("insert into t values ($1, 0)", &[&id]).await.unwrap();
+        }
+        assert_eq!(keys(&mut seen, 50).await, (next..next + 50).collect::<Vec<_>>());
+        next += 50;
+        if round % 2 == 0 {
+            // Committed, and not published by the time of the crash.
+            client.execute("insert into t values ($1, 0)", &[&next]).await.unwrap();
+            next += 1;
+        }
+        server.crash().unwrap();
+        server.restart().await.unwrap();
+        if round % 2 == 0 {
+            assert_eq!(keys(&mut seen, 1).await, [next - 1]);
+        }
+    }
+    eventually("it leads again", || async { worker.control.synchronise().await.is_ok() }).await;
+    assert!(seen.take().is_empty(), "nothing twice");
+    assert_eq!(worker.metrics.epochs.get(), 0);
+    worker.stop().await;
 }

@@ -157,7 +157,6 @@ impl Worker {
 /// A worker with an in-process bus and a feed.
 pub(crate) struct Rig {
     pub(crate) database: Database,
-    pub(crate) bus: InProcessBus,
     pub(crate) worker: Worker,
     pub(crate) seen: Collector,
 }
@@ -178,7 +177,7 @@ impl Rig {
         // The resets of newly captured tables are out before anybody listens.
         worker.synchronise().await;
         let seen = Collector::subscribe(&bus, collections).await;
-        Self { database, bus, worker, seen }
+        Self { database, worker, seen }
     }
 
     /// Everything that was committed until now and not taken yet.
@@ -250,12 +249,14 @@ pub(crate) enum Fault {
     Unavailable,
 }
 
+type Offer = (Fence, Arc<ChangeEvent>);
+
 /// A bus that fails on request, and remembers every event that a worker tried to publish.
 #[derive(Clone)]
 pub(crate) struct FaultyBus {
     inner: Arc<dyn Bus>,
     fault: Arc<watch::Sender<Fault>>,
-    offered: Arc<Mutex<Vec<(Fence, Arc<ChangeEvent>)>>>,
+    offered: Arc<Mutex<Vec<Offer>>>,
     results: Arc<Mutex<Vec<Result<(), BusError>>>>,
 }
 

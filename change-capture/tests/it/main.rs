@@ -3,9 +3,13 @@
 //! Nothing here sleeps to wait for something: the worker's own `synchronise` is the barrier, or a condition with a
 //! deadline.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "whatever was not expected fails the test")]
+
 mod bus_contract;
 mod capture;
 mod drain;
 mod failover;
 mod harness;
+mod program;
 mod schema;
