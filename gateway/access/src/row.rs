@@ -18,9 +18,11 @@
 mod calendar;
 mod check;
 mod column;
+mod comparison;
 mod condition;
 mod datum;
 mod decimal;
+mod function;
 mod image;
 mod index;
 mod json_test;

@@ -18,7 +18,7 @@ pub(super) const INFINITY: i64 = i64::MAX;
 pub(super) enum Calendar {
     /// A date. A time and an offset behind it are read and dropped, as `date_in` does.
     Date,
-    /// A time of day without zone.
+    /// A time of day without zone, up to 24:00:00.
     Time,
     /// A date and a time; an offset is read and dropped, as `timestamp_in` does.
     DateTime,
@@ -52,8 +52,10 @@ pub(super) fn constant(calendar: Calendar, text: &str) -> Option<i64> {
     }
     let mut reader = Reader { rest: text.as_bytes() };
     if calendar == Calendar::Time {
+        // An offset is read and dropped.
         let micros = reader.time(Seconds::Optional)?;
-        return (reader.rest.is_empty() && micros < MICROS_PER_DAY).then_some(micros);
+        reader.offset()?;
+        return reader.rest.is_empty().then_some(micros);
     }
     let year = reader.digits(4)?;
     reader.byte(b'-')?;
@@ -291,6 +293,8 @@ mod tests {
         assert_eq!(constant(Calendar::DateTime, "2026-03-01T10:00:00+05"), printed(Calendar::DateTime, "2026-03-01T10:00:00"));
         assert_eq!(constant(Calendar::Date, "2026-03-01T23:00:00-05"), printed(Calendar::Date, "2026-03-01"));
         assert_eq!(constant(Calendar::Time, "08:30"), printed(Calendar::Time, "08:30:00"));
+        assert_eq!(constant(Calendar::Time, "08:30Z"), printed(Calendar::Time, "08:30:00"));
+        assert_eq!(constant(Calendar::Time, "24:00"), printed(Calendar::Time, "24:00:00"));
     }
 
     #[test]
@@ -317,7 +321,7 @@ mod tests {
         ] {
             assert_eq!(constant(Calendar::Timestamp, text), None, "{text}");
         }
-        for text in ["24:00", "2026-03-01T10:00", "10:00Z", "infinity", "1:00"] {
+        for text in ["24:01", "2026-03-01T10:00", "10:00 Z", "infinity", "1:00"] {
             assert_eq!(constant(Calendar::Time, text), None, "{text}");
         }
     }

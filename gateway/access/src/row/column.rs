@@ -29,3 +29,15 @@ impl Place {
         image.column(&self.name, self.hint)
     }
 }
+
+/// Whether a column that holds JSON is stored as text.
+///
+/// # Errors
+/// [`NotLocal::Type`] for columns of types that hold no JSON.
+pub(super) fn holds_json(field: &Field) -> Result<bool, NotLocal> {
+    match &*field.database_type {
+        "json" | "jsonb" => Ok(false),
+        "text" | "varchar" => Ok(true),
+        _ => Err(NotLocal::Type(Arc::clone(&field.name))),
+    }
+}

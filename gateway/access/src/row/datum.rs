@@ -15,7 +15,10 @@ use crate::schema::Field;
 /// The types whose comparison is known here, by Postgres' own type names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    Integer { min: i64, max: i64 },
+    Integer {
+        min: i64,
+        max: i64,
+    },
     Single,
     Double,
     Numeric,
@@ -23,6 +26,8 @@ pub(super) enum Kind {
     Calendar(Calendar),
     Uuid,
     Text,
+    /// `character(n)`: blanks at the end do not count, but for `LIKE`.
+    Padded,
 }
 
 /// A value that can be compared with another of the same [`Kind`].
@@ -73,6 +78,7 @@ impl Kind {
             "timestamptz" => Self::Calendar(Calendar::Timestamp),
             "uuid" => Self::Uuid,
             "text" | "varchar" if !field.peculiar => Self::Text,
+            "bpchar" if !field.peculiar => Self::Padded,
             _ => return None,
         })
     }
@@ -99,9 +105,15 @@ impl Kind {
             // Postgres knows no URNs.
             Self::Uuid if text.starts_with(['u', 'U']) => return None,
             Self::Uuid => Constant::Text(uuid::Uuid::try_parse(text).ok()?.hyphenated().to_string().into()),
-            Self::Text if text.contains('\0') => return None,
+            Self::Text | Self::Padded if text.contains('\0') => return None,
             Self::Text => Constant::Text(text.into()),
+            Self::Padded => Constant::Text(text.trim_end_matches(' ').into()),
         })
+    }
+
+    /// Text, which can be searched.
+    pub(super) const fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::Padded)
     }
 
     /// The value of a column in an image.
@@ -125,6 +137,7 @@ impl Kind {
             Self::Calendar(calendar) => json.inner().and_then(|text| calendar::printed(calendar, text)).map(Datum::Integer),
             Self::Uuid => json.inner().filter(|text| text.len() == 36).map(Datum::Text),
             Self::Text => column.text().map(Datum::Text),
+            Self::Padded => column.text().map(|text| Datum::Text(text.trim_end_matches(' '))),
         };
         value.map_or(Reading::Unreadable, Reading::Value)
     }

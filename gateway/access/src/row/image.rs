@@ -83,6 +83,16 @@ impl<'a> Column<'a> {
         self.value
     }
 
+    /// The JSON value of a column that holds JSON, perhaps as text; `None` for text that is no JSON.
+    pub(super) fn document(&self, as_text: bool) -> Option<Json<'_>> {
+        if !as_text || self.value.is_null() {
+            return Some(self.value);
+        }
+        let text = self.text()?;
+        let _valid: &serde_json::value::RawValue = serde_json::from_str(text).ok()?;
+        Cursor::new(text).value()
+    }
+
     /// The text of a JSON string; `None` for other values.
     pub(super) fn text(&self) -> Option<&str> {
         let inner = self.value.inner()?;

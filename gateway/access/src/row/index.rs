@@ -107,7 +107,7 @@ fn of_comparison(comparison: &Comparison) -> Option<(Arc<Field>, Vec<Scalar>)> {
 fn indexable(field: &Field) -> Option<Kind> {
     Kind::of(field).filter(|kind| match kind {
         Kind::Integer { .. } | Kind::Uuid | Kind::Text => true,
-        Kind::Single | Kind::Double | Kind::Numeric | Kind::Boolean | Kind::Calendar(_) => false,
+        Kind::Single | Kind::Double | Kind::Numeric | Kind::Boolean | Kind::Calendar(_) | Kind::Padded => false,
     })
 }
 

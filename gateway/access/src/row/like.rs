@@ -70,6 +70,10 @@ impl Pattern {
         Some(Self { shape, negated: test.negated, fold })
     }
 
+    pub(super) const fn ignores_case(&self) -> bool {
+        self.fold.is_some()
+    }
+
     /// Whether `text` is like the pattern (or unlike it, for the negative form).
     pub(super) fn test(&self, text: &str) -> Verdict {
         let like = match (&self.shape, self.fold) {

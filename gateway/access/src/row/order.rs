@@ -7,14 +7,13 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::calendar::{self, Calendar};
 use super::column::Place;
 use super::condition::{Compiler, Doubt, Judge, Mask, Rules};
 use super::datum::{Datum, Kind, Reading};
+use super::function::{LocalFunction, Number};
 use super::image::RowImage;
-use super::scan::array_length;
 use super::{NotLocal, Verdict};
-use crate::plan::{DatePart, Function, Level, Operand};
+use crate::plan::{Level, Operand};
 
 /// The compiled sort of a level.
 #[derive(Debug, Clone)]
@@ -33,8 +32,7 @@ struct Key {
 #[derive(Debug, Clone)]
 enum Value {
     Column { place: Place, kind: Kind },
-    Part { place: Place, part: DatePart, calendar: Calendar },
-    ArrayLength { place: Place, nullable: bool },
+    Function(LocalFunction),
 }
 
 impl Order {
@@ -53,20 +51,11 @@ impl Order {
             }
             let value = match &sort.operand {
                 Operand::Column(field) => {
-                    let kind = Kind::of(field).filter(|kind| *kind != Kind::Text || !field.collated);
+                    let kind = Kind::of(field).filter(|kind| !kind.is_text() || !field.collated);
                     let kind = kind.ok_or_else(|| NotLocal::Type(Arc::clone(&field.name)))?;
                     Value::Column { place: Place::of(collection, field)?, kind }
                 }
-                Operand::Function(Function::DatePart { part, field }) => match Kind::of(field) {
-                    Some(Kind::Calendar(calendar)) => Value::Part { place: Place::of(collection, field)?, part: *part, calendar },
-                    Some(_) | None => return Err(NotLocal::Type(Arc::clone(&field.name))),
-                },
-                Operand::Function(Function::CountJson(field)) => {
-                    Value::ArrayLength { place: Place::of(collection, field)?, nullable: field.nullable }
-                }
-                // Sorted as text, in the collation of the database.
-                Operand::Function(Function::JsonPath { field, .. }) => return Err(NotLocal::Type(Arc::clone(&field.name))),
-                Operand::Function(Function::CountRelated { .. }) => return Err(NotLocal::Relation),
+                Operand::Function(function) => Value::Function(LocalFunction::new(collection, function)?),
             };
             let mask = compiler.mask(&sort.shown)?;
             used.extend(mask.rules());
@@ -114,19 +103,12 @@ impl Value {
                 Reading::Value(value) => Some(Some(value)),
                 Reading::Unreadable => None,
             },
-            Self::Part { place, part, calendar } => match Kind::Calendar(*calendar).read(place.find(image)?) {
-                Reading::Null => Some(None),
-                Reading::Value(Datum::Integer(number)) => Some(Some(Datum::Integer(calendar::part(*part, *calendar, number)?))),
-                Reading::Value(Datum::Float(_) | Datum::Numeric(_) | Datum::Text(_)) | Reading::Unreadable => None,
+            Self::Function(function) => match function.read(image) {
+                Number::Null => Some(None),
+                // Of one function, all numbers are given alike.
+                Number::Whole(number) | Number::Micros(number) => Some(Some(Datum::Integer(number))),
+                Number::Unknown => None,
             },
-            Self::ArrayLength { place, nullable } => {
-                let json = place.find(image)?.json();
-                if json.is_null() && *nullable {
-                    return Some(None);
-                }
-                let length = array_length(json)?;
-                Some(Some(Datum::Integer(i64::try_from(length).ok()?)))
-            }
         }
     }
 }

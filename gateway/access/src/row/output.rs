@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::NotLocal;
+use super::column::holds_json;
 use super::image::Column;
 use super::projection::Undecided;
 use super::scan::Json;
@@ -54,7 +55,6 @@ pub(super) enum Truth {
 impl Form {
     pub(super) fn of(field: &Field) -> Result<Self, NotLocal> {
         let database_type = &*field.database_type;
-        let json = matches!(database_type, "json" | "jsonb");
         let stamp = matches!(database_type, "timestamptz" | "timestamp" | "date");
         if field.kind == FieldType::Alias {
             return Err(NotLocal::Relation);
@@ -63,14 +63,20 @@ impl Form {
             return Ok(Self::Concealed(match database_type {
                 "bool" | "int2" | "int4" | "float4" | "float8" => Truth::NotZero,
                 "json" | "jsonb" | "bytea" | "uuid" | "int8" | "numeric" => Truth::Present,
+                // Blanks at the end do not count.
+                "bpchar" => return Err(NotLocal::Type(Arc::clone(&field.name))),
                 _ => Truth::NotEmpty,
             }));
         }
         Ok(match (field.kind, database_type) {
             (FieldType::Geometry, _) => return Err(NotLocal::Type(Arc::clone(&field.name))),
-            (FieldType::Csv | FieldType::Json, _) if json => Self::AsIs,
-            (FieldType::Csv, _) => Self::Csv,
-            (FieldType::Json, _) => Self::JsonText,
+            (FieldType::Csv, "json" | "jsonb") => Self::AsIs,
+            (FieldType::Csv, "text" | "varchar") => Self::Csv,
+            (FieldType::Csv, _) => return Err(NotLocal::Type(Arc::clone(&field.name))),
+            (FieldType::Json, _) => match holds_json(field)? {
+                true => Self::JsonText,
+                false => Self::AsIs,
+            },
             (FieldType::Timestamp, _) if stamp => Self::Timestamp,
             (FieldType::DateTime, _) if stamp => Self::DateTime,
             (FieldType::Date, _) if stamp => Self::Date,
@@ -114,11 +120,8 @@ impl Form {
                 _ => json.raw.as_bytes(),
             }),
             Self::JsonText => {
-                let text = column.text().ok_or(Undecided)?;
-                if serde_json::from_str::<&serde_json::value::RawValue>(text).is_err() {
-                    return Err(Undecided);
-                }
-                out.extend_from_slice(text.trim().as_bytes());
+                let document = column.document(true).ok_or(Undecided)?;
+                out.extend_from_slice(document.raw.as_bytes());
             }
             Self::Csv => csv(json, out)?,
             Self::Concealed(truth) => {

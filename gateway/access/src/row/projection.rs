@@ -4,15 +4,14 @@
 //!
 //! Cost: one lookup and one copy per member; the output grows in place and nothing else allocates.
 
-use super::calendar::{self, Calendar};
-use super::column::Place;
-use super::condition::{Compiler, Doubt, Judge, Mask, Rules, number_text};
-use super::datum::{Datum, Kind, Reading};
+use super::column::{Place, holds_json};
+use super::condition::{Compiler, Doubt, Judge, Mask, Rules};
+use super::function::{LocalFunction, Number};
 use super::image::RowImage;
 use super::output::Form;
-use super::scan::{Found, array_length, follow};
+use super::scan::{Found, follow};
 use super::{NotLocal, Verdict};
-use crate::plan::{DatePart, Function, JsonStep, Level, Selected};
+use crate::plan::{Function, JsonStep, Level, Selected};
 use crate::schema::{Collection, Field};
 
 /// The compiled selection of a level.
@@ -45,9 +44,8 @@ struct Member {
 #[derive(Debug, Clone)]
 enum Value {
     Column { place: Place, form: Form },
-    Part { place: Place, part: DatePart, calendar: Calendar },
-    ArrayLength { place: Place, nullable: bool },
-    Path { place: Place, path: Box<[JsonStep]>, binary: bool },
+    Function(LocalFunction),
+    Path { place: Place, path: Box<[JsonStep]>, binary: bool, as_text: bool },
 }
 
 impl Projection {
@@ -111,28 +109,16 @@ impl Projection {
 
 impl Value {
     fn of(collection: &Collection, selected: &Selected) -> Result<Self, NotLocal> {
-        let (Selected::Column(field)
-        | Selected::Function(Function::DatePart { field, .. } | Function::CountJson(field) | Function::JsonPath { field, .. })) = selected
-        else {
-            return Err(NotLocal::Relation);
-        };
-        let place = Place::of(collection, field)?;
-        let foreign = || NotLocal::Type(std::sync::Arc::clone(&field.name));
-        let json = matches!(&*field.database_type, "json" | "jsonb");
         match selected {
-            Selected::Function(Function::DatePart { part, .. }) => match Kind::of(field) {
-                Some(Kind::Calendar(calendar)) => Ok(Self::Part { place, part: *part, calendar }),
-                Some(_) | None => Err(foreign()),
-            },
-            Selected::Function(Function::CountJson(_)) if json => Ok(Self::ArrayLength { place, nullable: field.nullable }),
-            Selected::Function(Function::JsonPath { path, .. }) if json => {
-                Ok(Self::Path { place, path: path.as_slice().into(), binary: &*field.database_type == "jsonb" })
-            }
-            Selected::Function(Function::CountJson(_) | Function::JsonPath { .. }) => Err(foreign()),
             Selected::Column(field) => Self::column(collection, field),
-            Selected::Function(Function::CountRelated { .. }) | Selected::One { .. } | Selected::Many { .. } | Selected::Any { .. } => {
-                Err(NotLocal::Relation)
-            }
+            Selected::Function(Function::JsonPath { field, path }) => Ok(Self::Path {
+                place: Place::of(collection, field)?,
+                path: path.as_slice().into(),
+                binary: &*field.database_type == "jsonb",
+                as_text: holds_json(field)?,
+            }),
+            Selected::Function(function) => Ok(Self::Function(LocalFunction::new(collection, function)?)),
+            Selected::One { .. } | Selected::Many { .. } | Selected::Any { .. } => Err(NotLocal::Relation),
         }
     }
 
@@ -143,38 +129,22 @@ impl Value {
     fn write(&self, image: &RowImage<'_>, out: &mut Vec<u8>) -> Result<(), Undecided> {
         match self {
             Self::Column { place, form } => form.write(place.find(image).ok_or(Undecided)?, out),
-            Self::Part { place, part, calendar } => {
-                match Kind::Calendar(*calendar).read(place.find(image).ok_or(Undecided)?) {
-                    Reading::Null => out.extend_from_slice(b"null"),
-                    Reading::Value(Datum::Integer(number)) => {
-                        let value = calendar::part(*part, *calendar, number).ok_or(Undecided)?;
-                        text(&number_text(value, *part == DatePart::Second), out);
-                    }
-                    Reading::Value(Datum::Float(_) | Datum::Numeric(_) | Datum::Text(_)) | Reading::Unreadable => return Err(Undecided),
+            Self::Function(function) => {
+                match function.read(image) {
+                    Number::Null => out.extend_from_slice(b"null"),
+                    number @ (Number::Whole(_) | Number::Micros(_) | Number::Unknown) => text(&number.digits().ok_or(Undecided)?, out),
                 }
                 Ok(())
             }
-            Self::ArrayLength { place, nullable } => {
-                let json = place.find(image).ok_or(Undecided)?.json();
-                if json.is_null() && *nullable {
-                    out.extend_from_slice(b"null");
-                    return Ok(());
+            Self::Path { place, path, binary, as_text } => {
+                let document = place.find(image).and_then(|column| column.document(*as_text)).ok_or(Undecided)?;
+                match follow(document, path, *binary) {
+                    Found::Value(value) => out.extend_from_slice(value.raw.as_bytes()),
+                    Found::Absent => out.extend_from_slice(b"null"),
+                    Found::Unclear => return Err(Undecided),
                 }
-                let length = array_length(json).and_then(|length| i64::try_from(length).ok()).ok_or(Undecided)?;
-                text(&number_text(length, false), out);
                 Ok(())
             }
-            Self::Path { place, path, binary } => match follow(place.find(image).ok_or(Undecided)?.json(), path, *binary) {
-                Found::Value(value) => {
-                    out.extend_from_slice(value.raw.as_bytes());
-                    Ok(())
-                }
-                Found::Absent => {
-                    out.extend_from_slice(b"null");
-                    Ok(())
-                }
-                Found::Unclear => Err(Undecided),
-            },
         }
     }
 }

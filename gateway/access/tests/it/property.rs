@@ -6,7 +6,9 @@
 mod agreement;
 mod constants;
 mod plans;
+mod queries;
 mod session;
+mod sessions;
 mod table;
 mod values;
 
@@ -14,14 +16,18 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use service_runtime::config::{Environment, Lookup as _};
 
+use access::permission::Permissions;
 use agreement::Tally;
 use plans::PlanMaker;
+use queries::QueryMaker;
+use sessions::Session;
 use table::Table;
 
 use session::Database;
 
 const CASES: u64 = 10_000;
 const CASES_PER_TABLE: u64 = 250;
+const SESSIONS_PER_TABLE: u64 = 6;
 
 /// Seed and length of this run.
 struct Run {
@@ -58,6 +64,50 @@ async fn sql_and_the_matcher_agree_on_plans() {
             let level = PlanMaker { random: &mut random, table: &created, accepted: &accepted }.level();
             let label = format!("seed {} table {table} case {case}", run.seed);
             agreement::check(&database, &created, &level, &mut random, &label, &mut tally).await;
+        }
+    }
+    tally.finish();
+}
+
+/// The same for what clients write and permissions say: planner, SQL and matcher together. What the rules of a session mean
+/// is spelt out by [`Session`] besides.
+#[tokio::test]
+async fn planner_sql_and_the_matcher_agree_on_queries() {
+    let run = Run::from_environment();
+    println!("TIDEGATE_PROPERTY_SEED={}", run.seed);
+    let database = Database::start().await;
+    let accepted = constants::accepted(&database).await;
+    let mut tally = Tally::default();
+    let administrator = Permissions::administrator();
+    for table in 0..run.cases.div_ceil(CASES_PER_TABLE) {
+        let created = Table::create(&database, &mut run.random(table, 0), &format!("q{table}")).await;
+        let mut sessions = vec![];
+        for number in 0..SESSIONS_PER_TABLE {
+            let random = &mut run.random(table, u64::MAX - number);
+            sessions.extend(Session::create(&database, &mut QueryMaker { random, table: &created, accepted: &accepted }, number).await);
+        }
+        for case in 1..=CASES_PER_TABLE.min(run.cases - table * CASES_PER_TABLE) {
+            let random = &mut run.random(table, case);
+            let label = format!("seed {} table {table} case {case}", run.seed);
+            let session = sessions.get(random.random_range(0..=sessions.len()));
+            let granted = match session {
+                Some(session) => session.granted(&created),
+                None => created.collection.fields.keys().map(|name| &**name).collect(),
+            };
+            let made = QueryMaker { random: &mut *random, table: &created, accepted: &accepted }.query(&granted);
+            let plan = match session {
+                Some(session) => session.plan(&created, &made.json),
+                None => sessions::plan(&created.schema, &administrator, &created.collection.name, &made.json),
+            };
+            match plan {
+                Ok(level) => {
+                    agreement::check(&database, &created, &level, random, &label, &mut tally).await;
+                    if let Some(session) = session.filter(|_| !made.relational && case % 2 == 0) {
+                        session.check(&database, &created, &made, &level, &label, &mut tally).await;
+                    }
+                }
+                Err(_) => tally.refused_by_planner += 1,
+            }
         }
     }
     tally.finish();

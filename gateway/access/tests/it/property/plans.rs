@@ -84,8 +84,8 @@ impl PlanMaker<'_> {
 
     fn column_test(&mut self) -> (Operand, Test) {
         let (field, kind) = self.column();
-        let json = matches!(kind.name, "json" | "jsonb");
-        let text = matches!(kind.name, "text" | "varchar");
+        let json = kind.kind == FieldType::Json;
+        let text = matches!(kind.name, "text" | "varchar" | "bpchar");
         let test = if json && self.random.random_bool(0.7) {
             Test::Json(self.json(2))
         } else if !self.accepted.contains_key(&kind.id()) {
@@ -249,7 +249,7 @@ impl PlanMaker<'_> {
                 "date" => day.into(),
                 "time" => clock.into(),
                 "timestamp" | "timestamptz" => day.into_iter().chain(clock).collect(),
-                "json" | "jsonb" => vec![],
+                _ if kind.kind == FieldType::Json => vec![],
                 _ => return None,
             };
             Some((field, kind.array, parts))
@@ -267,7 +267,9 @@ impl PlanMaker<'_> {
         let terms = (0..self.random.random_range(0..4)).filter_map(|_| {
             let (field, kind) = self.column();
             let test = match kind.name {
-                "text" | "varchar" => Test::Like(TextTest { place: TextPlace::Anywhere, ignore_case: true, negated: false, ..self.like() }),
+                "text" | "varchar" | "bpchar" => {
+                    Test::Like(TextTest { place: TextPlace::Anywhere, ignore_case: true, negated: false, ..self.like() })
+                }
                 "int2" | "int4" | "int8" | "float4" | "float8" | "numeric" | "uuid" => Test::Eq(self.constant(kind)),
                 _ => return None,
             };

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use access::schema::{Collection, Field, FieldType};
-use access::testing::{collection, column};
+use access::schema::{Collection, DeselectAction, Field, FieldType, Relation, Schema, Special};
+use access::testing::{collection, column, special};
 use rand::Rng;
 use rand::seq::IndexedRandom as _;
 
@@ -15,6 +15,7 @@ const NULLS: f64 = 0.15;
 
 /// A table, as it is in the database and as the crate sees it.
 pub(crate) struct Table {
+    pub(crate) schema: Schema,
     pub(crate) collection: Arc<Collection>,
     /// In the order of the fields, without the key.
     pub(crate) columns: Vec<(Arc<Field>, &'static ColumnType)>,
@@ -44,7 +45,8 @@ impl Key {
             Self::Uuid => FieldType::Uuid,
             Self::String => FieldType::String,
         };
-        Field { nullable: false, ..column("id", kind) }
+        // Sessions compare with a copy in which keys are never hidden, so that keys must not be found by what they hold.
+        Field { nullable: false, searchable: false, ..column("id", kind) }
     }
 
     fn value(self, row: usize) -> String {
@@ -61,8 +63,7 @@ impl Table {
     /// A table that exists only here, with one column.
     pub(crate) fn of(kind: &'static ColumnType) -> Self {
         let field = field("c0".to_owned(), kind, true);
-        let collection = Arc::new(collection("t", vec![Key::Integer.field(), field.clone()]));
-        Self { collection, columns: vec![(Arc::new(field), kind)], rows: Vec::new() }
+        Self::new("t", vec![Key::Integer.field(), field.clone()], vec![(Arc::new(field), kind)], Vec::new())
     }
 
     pub(crate) async fn create(database: &Database, random: &mut impl Rng, name: &str) -> Self {
@@ -82,6 +83,9 @@ impl Table {
             columns.push((Arc::new(field.clone()), kind));
             fields.push(field);
         }
+        definitions.push(format!("parent {}", fields[0].database_type));
+        fields.push(Field { name: "parent".into(), nullable: true, special: vec![Special::ManyToOne], ..fields[0].clone() });
+        fields.push(special(column("children", FieldType::Alias), &[Special::OneToMany]));
         database.execute(&format!("create table public.{name} ({})", definitions.join(", "))).await;
         let rows: Vec<String> = (0..ROWS)
             .map(|number| {
@@ -90,6 +94,8 @@ impl Table {
                     let null = field.nullable && random.random_bool(NULLS);
                     values.push(if null { "NULL".to_owned() } else { literal(kind.values.choose(random).unwrap()) });
                 }
+                let parent = random.random_range(0..2 * ROWS);
+                values.push(if parent < ROWS { literal(&key.value(parent)) } else { "NULL".to_owned() });
                 format!("({})", values.join(", "))
             })
             .collect();
@@ -97,8 +103,40 @@ impl Table {
         let rows = database.rows(&format!("select id::text, to_json(t)::text from public.{name} t")).await;
         let rows =
             rows.into_iter().map(|mut row| StoredRow { image: row.pop().flatten().unwrap(), key: row.pop().flatten().unwrap() }).collect();
-        Self { collection: Arc::new(collection(name, fields)), columns, rows }
+        Self::new(name, fields, columns, rows)
     }
+
+    fn new(name: &str, fields: Vec<Field>, columns: Vec<(Arc<Field>, &'static ColumnType)>, rows: Vec<StoredRow>) -> Self {
+        let schema = schema(collection(name, fields));
+        let collection = Arc::clone(schema.collection(name).unwrap());
+        Self { schema, collection, columns, rows }
+    }
+
+    /// The overview of a copy of the table.
+    pub(crate) fn schema_named(&self, name: &Arc<str>) -> Schema {
+        schema(Collection { name: Arc::clone(name), ..(*self.collection).clone() })
+    }
+
+    /// The type of a column, if it is one of the generated ones.
+    pub(crate) fn column(&self, name: &str) -> Option<&'static ColumnType> {
+        self.columns.iter().find(|(field, _)| *field.name == *name).map(|(_, kind)| *kind)
+    }
+}
+
+/// The collection, whose rows point to each other.
+fn schema(collection: Collection) -> Schema {
+    let parent = Relation {
+        many_collection: Arc::clone(&collection.name),
+        many_field: "parent".into(),
+        one_collection: Some(Arc::clone(&collection.name)),
+        one_field: Some("children".into()),
+        one_collection_field: None,
+        one_allowed_collections: Vec::new(),
+        junction_field: None,
+        sort_field: None,
+        one_deselect_action: DeselectAction::Nullify,
+    };
+    Schema::new([collection], [parent])
 }
 
 fn field(name: String, kind: &ColumnType, nullable: bool) -> Field {

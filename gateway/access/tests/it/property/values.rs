@@ -22,6 +22,11 @@ pub(crate) struct ColumnType {
 }
 
 impl ColumnType {
+    /// Dates, times and moments.
+    pub(crate) fn has_time(&self) -> bool {
+        matches!(self.name, "date" | "time" | "timestamp" | "timestamptz")
+    }
+
     /// Tells types apart.
     pub(crate) const fn id(&self) -> (FieldType, &'static str) {
         (self.kind, self.sql)
@@ -44,6 +49,7 @@ pub(crate) const COMPARABLE: &[ColumnType] = &[
     plain(FieldType::Text, "text", "text", TEXTS, TEXTS),
     ColumnType { collated: true, ..plain(FieldType::Text, "text collate \"de-x-icu\"", "text", TEXTS, TEXTS) },
     ColumnType { collated: true, peculiar: true, ..plain(FieldType::Text, "text collate \"tr-x-icu\"", "text", TEXTS, TEXTS) },
+    ColumnType { collated: true, ..plain(FieldType::String, "character(5)", "bpchar", PADDED, PADDED) },
     ColumnType { special: &[Special::CastCsv], ..plain(FieldType::Csv, "text", "text", LISTS, LISTS) },
     plain(FieldType::Integer, "int2", "int2", SMALL_INTEGERS, INTEGER_CONSTANTS),
     plain(FieldType::Integer, "int4", "int4", INTEGERS, INTEGER_CONSTANTS),
@@ -64,13 +70,13 @@ pub(crate) const COMPARABLE: &[ColumnType] = &[
 pub(crate) const OTHERS: &[ColumnType] = &[
     plain(FieldType::Json, "json", "json", JSONS, &[]),
     plain(FieldType::Json, "jsonb", "jsonb", BINARY_JSONS, &[]),
+    ColumnType { array: true, special: &[Special::CastJson], ..plain(FieldType::Json, "varchar(200)", "varchar", ARRAYS, &[]) },
     ColumnType { array: true, ..plain(FieldType::Json, "json", "json", ARRAYS, &[]) },
     ColumnType { array: true, ..plain(FieldType::Json, "jsonb", "jsonb", ARRAYS, &[]) },
     ColumnType { special: &[Special::CastJson], ..plain(FieldType::Json, "text", "text", JSON_TEXTS, &[]) },
     ColumnType { special: &[Special::Hash], ..plain(FieldType::Hash, "varchar(255)", "varchar", TEXTS, TEXTS) },
     ColumnType { special: &[Special::Conceal], ..plain(FieldType::String, "varchar(4000)", "varchar", TEXTS, TEXTS) },
     plain(FieldType::Time, "timetz", "timetz", &["08:30:00+02", "23:59:59.5-11"], TIME_CONSTANTS),
-    plain(FieldType::String, "character(5)", "bpchar", &["", "a", "a b", "abcde"], &["a", "a  ", ""]),
     plain(FieldType::Unknown, "integer[]", "_int4", &["{}", "{1,NULL,2}"], &["{}"]),
     plain(FieldType::Unknown, "interval", "interval", &["1 day", "-00:00:01.5"], &["1 day"]),
 ];
@@ -135,6 +141,8 @@ pub(crate) const TEXTS: &[&str] = &[
     "{\"a\":1}",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
 ];
+
+const PADDED: &[&str] = &["", "a", "a b", "abcde", "a  ", " ", "É", "x\n", "100%"];
 
 const LISTS: &[&str] = &["", "a", "a,b", ",", "a,,b", "é,\"q\",\\", "b,a", "1,2,3", "a,b\n"];
 
@@ -510,5 +518,6 @@ const BINARY_JSONS: &[&str] = &[
     "{\"s\":\"Text\",\"n\":100.000}",
     "[{\"n\":1},{\"n\":2}]",
 ];
-const JSON_TEXTS: &[&str] = &["null", "{\"a\": 1}", "[1, 2]", "\"x\"", " 5 ", "{\"s\": \"\\n\\\"\"}"];
+const JSON_TEXTS: &[&str] =
+    &["null", "{\"n\": 5, \"a\": {\"b\": [1, \"x\"]}, \"s\": \"a\\\"b\\u00e9\\n\"}", "[1, 2]", "\"x\"", " 5 ", "{\"n\": \"12\"}"];
 const ARRAYS: &[&str] = &["[]", "[1, 2,3]", "[\"a,b\", [\"]\"], {\"c\": [1]}]", "[null]", "[[[]]]"];
