@@ -102,6 +102,10 @@ impl<'a> Column<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::{hash_map, vec};
+    use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -116,6 +120,42 @@ mod tests {
         assert_eq!(image.get("big"), None);
         assert_eq!(image.get("other"), None);
         assert!(RowImage::parse("{}", &[]).unwrap().get("id").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_odd(text in r#"[ {}\[\]",:\\ab0u\n]{0,40}"#) {
+            let _must_return = RowImage::parse(&text, &[]);
+        }
+
+        #[test]
+        fn every_object_is_cut_where_serde_cuts_it(members in hash_map(any::<String>(), value(), 0..8)) {
+            let json = serde_json::to_string_pretty(&members).unwrap();
+            let image = RowImage::parse(&json, &[]).unwrap();
+            for (name, value) in &members {
+                let column = image.column(name, 0).unwrap();
+                prop_assert_eq!(&serde_json::from_str::<Value>(column.json().raw).unwrap(), value);
+                // Postgres has no U+0000 in text.
+                if let Some(text) = value.as_str().filter(|text| !text.contains('\0')) {
+                    prop_assert_eq!(column.text(), Some(text));
+                }
+            }
+        }
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from)
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..4).prop_map(Value::from),
+                hash_map(any::<String>(), inner, 0..4).prop_map(|members| members.into_iter().collect::<Value>()),
+            ]
+        })
     }
 
     #[test]

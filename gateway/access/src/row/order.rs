@@ -64,6 +64,14 @@ impl Order {
         Ok(Self { keys: keys.into(), rules: compiler.rules(&level.access, used)? })
     }
 
+    /// Whether the image holds all that the order needs. Among images that do, [`Order::compare`] always answers, and its
+    /// answers are a total order: only such rows may be sorted with it.
+    #[must_use]
+    pub fn decides(&self, image: &RowImage<'_>) -> bool {
+        let judge = Judge::new(image, &self.rules);
+        self.keys.iter().all(|key| key.read(&judge).is_some())
+    }
+
     /// How two rows stand to each other; `None` when an image does not tell. Equal rows have no order of their own.
     #[must_use]
     pub fn compare(&self, a: &RowImage<'_>, b: &RowImage<'_>) -> Option<Ordering> {

@@ -210,5 +210,7 @@ fn rows_stand_in_the_order_of_the_sort() {
     assert_eq!(compare(r#"{"id":1,"price":5.0}"#, r#"{"id":2,"price":5}"#), Some(Ordering::Less));
     assert_eq!(compare(r#"{"id":1,"price":5.1}"#, r#"{"id":2,"price":5}"#), Some(Ordering::Less));
     assert_eq!(compare(r#"{"id":1}"#, r#"{"id":2,"price":5}"#), None);
+    let decides = |json: &str| order.decides(&RowImage::parse(json, &[]).unwrap());
+    assert!(decides(r#"{"id":1,"price":null}"#) && !decides(r#"{"id":1}"#));
     assert_eq!(compare(r#"{"id":1,"price":5}"#, r#"{"id":1,"price":5}"#), Some(Ordering::Equal));
 }

@@ -89,8 +89,9 @@ impl Newsroom {
     }
 }
 
+/// A parameter in text form, whatever the type of its place.
 #[derive(Debug)]
-struct AsText(Parameter);
+pub(crate) struct AsText(pub(crate) Parameter);
 
 impl ToSql for AsText {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {

@@ -42,7 +42,7 @@ impl Tally {
         }
         let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
         assert!(share(self.refused_by_database, self.plans) < 0.08, "Postgres refuses too many plans");
-        assert!(share(self.not_local, self.plans) < 0.2, "too many plans are not local");
+        assert!(share(self.not_local, self.plans) < 0.35, "too many plans are not local");
         assert!(share(self.undecided_rows, self.rows) < 0.03, "too many rows are undecided");
         assert!(share(self.undecided_prints, self.printed) < 0.15, "too many rows are not printed");
         assert!(self.visible * 10 > self.rows, "hardly any row is visible, so that little is tested");

@@ -1,42 +1,18 @@
 //! A private Postgres, and statements of the crate executed on it.
 
-use access::statement::{Parameter, Statement};
+use access::statement::Statement;
 use service_runtime::Tasks;
 use service_runtime::private_postgres::{PrivatePostgres, PrivatePostgresOptions};
-use tokio_postgres::types::{Format, IsNull, ToSql, Type, private::BytesMut};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage};
+
+use crate::database::AsText;
 
 /// A server of this test's own, and a session on it in UTC.
 pub(crate) struct Database {
     pub(crate) client: Client,
     _tasks: Tasks,
     _server: PrivatePostgres,
-}
-
-/// A parameter in text form, whatever the type of its place.
-#[derive(Debug)]
-struct TextParameter(Option<String>);
-
-impl ToSql for TextParameter {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match &self.0 {
-            None => Ok(IsNull::Yes),
-            Some(text) => {
-                out.extend_from_slice(text.as_bytes());
-                Ok(IsNull::No)
-            }
-        }
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    fn encode_format(&self, _: &Type) -> Format {
-        Format::Text
-    }
-
-    tokio_postgres::types::to_sql_checked!();
 }
 
 impl Database {
@@ -52,8 +28,7 @@ impl Database {
 
     /// Executes a statement of the crate.
     pub(crate) async fn query(&self, statement: &Statement) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let parameters: Vec<TextParameter> =
-            statement.parameters.iter().map(|parameter| TextParameter(Parameter::literal(parameter))).collect();
+        let parameters: Vec<AsText> = statement.parameters.iter().map(|parameter| AsText(parameter.clone())).collect();
         let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|parameter| parameter as _).collect();
         self.client.query(&statement.text, &parameters).await
     }
