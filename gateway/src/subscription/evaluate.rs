@@ -263,10 +263,13 @@ impl Group {
             match &self.view {
                 View::Local { order: Some(by), .. } if read_order.is_empty() => {
                     let image = |index: usize| rows.get(index).and_then(|row| row.new.as_ref());
-                    order.sort_by(|a, b| match (image(*a), image(*b)) {
-                        (Some(a), Some(b)) => by.compare(a, b).unwrap_or(std::cmp::Ordering::Equal),
-                        (_, None) | (None, _) => std::cmp::Ordering::Equal,
-                    });
+                    // With gaps the order would not be total, which sorting may punish with a panic.
+                    if order.iter().all(|index| image(*index).is_some_and(|image| by.decides(image))) {
+                        order.sort_by(|a, b| {
+                            let order = image(*a).zip(image(*b)).and_then(|(a, b)| by.compare(a, b));
+                            order.unwrap_or(std::cmp::Ordering::Equal)
+                        });
+                    }
                 }
                 View::Local { .. } | View::Remembered { .. } | View::Aggregate { .. } => order = read_order,
             }
