@@ -1,15 +1,30 @@
-//! What the messages of `/websocket` do: one file per type.
+//! What a client's message does: one file per type, all answers on the session's queue.
 //!
 //! ```text
 //! reader ──bytes──▶ RestConversation (in order: limit, envelope, auth, ping, unsubscribe) ──task──▶ items, subscribe
 //! ```
 //!
-//! It must never answer a message with silence, and never read the next message of a client that has as many operations
-//! in work as it may: the client waits in its socket.
+//! It must never leave a bad request without an answer; only `pong` has none.
 
 mod auth;
 mod dispatch;
 mod items;
+mod ping;
+mod rights;
 mod subscribe;
+mod unsubscribe;
+
+use crate::connection::session::Session;
+use crate::error::ClientError;
+use crate::protocol::Uid;
+use crate::protocol::server::{self, MessageType};
+use crate::state::Gateway;
 
 pub use dispatch::{RestConversation, RestEndpoint};
+
+/// Answers with an error, counts it, and logs what a person may have to look at.
+fn refuse(state: &Gateway, session: &Session, kind: MessageType, error: &ClientError, uid: Option<&Uid>) {
+    error.log();
+    state.metrics.errors.with_label_values(&[error.code()]).inc();
+    session.send(server::error(kind, error, uid));
+}

@@ -11,11 +11,13 @@ use std::fmt;
 use std::time::Duration;
 
 use access::refusal::Refusal;
+use change_capture::bus::BusError;
 use serde_json::{Value, json};
 
 pub use close_reason::{Advice, CloseReason};
 
 use crate::database::DatabaseError;
+use crate::items::ItemsError;
 use crate::protocol::envelope::MAX_VALUES;
 
 /// How much of a client's own text an error repeats.
@@ -122,6 +124,21 @@ impl From<DatabaseError> for ClientError {
             DatabaseError::Timeout => Self::TimedOut,
             DatabaseError::Sql(_) | DatabaseError::Form(_) => Self::Internal(Cause::new(error)),
         }
+    }
+}
+
+impl From<ItemsError> for ClientError {
+    fn from(error: ItemsError) -> Self {
+        match error {
+            ItemsError::Refusal(refusal) => refusal.into(),
+            ItemsError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<BusError> for ClientError {
+    fn from(error: BusError) -> Self {
+        Self::StoreUnavailable(Cause::new(error))
     }
 }
 

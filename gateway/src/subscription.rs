@@ -21,6 +21,6 @@ mod request;
 
 pub use planning::plan;
 pub use reader::ViewRead;
-pub use refresh::refresh;
+pub use refresh::{refresh, refresh_quietly};
 pub use registry::{Activation, Registry, RegistryOptions};
 pub use request::{Planned, Request, SubscriptionId};

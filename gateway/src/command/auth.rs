@@ -1,77 +1,57 @@
-//! `auth`: the first message of a handshake, and a new identity at any time later.
+//! `auth`: the first message of a connection in handshake mode, and any later change of identity.
 //!
-//! Messages behind it wait for its outcome. It must never leave an identity in place whose renewal failed, and never tell
-//! why it failed.
+//! It must never say why an authentication failed, and never mistake a database that is away for a wrong password: a
+//! client that is told its credentials are wrong forgets them.
 
 use std::sync::Arc;
 
-use secrecy::ExposeSecret as _;
-use secrecy::SecretString;
+use bytes::BytesMut;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::auth::{AuthError, Identity};
-use crate::command::dispatch::FAILED;
 use crate::config::AuthMode;
+use crate::connection::endpoint::RightsChange;
 use crate::connection::session::Session;
-use crate::error::{Cause, ClientError, CloseReason};
+use crate::database::DatabaseError;
+use crate::error::{ClientError, CloseReason};
 use crate::protocol::auth::AuthMessage;
 use crate::protocol::envelope::{self, Envelope};
 use crate::protocol::server::{self, MessageType};
 use crate::state::Gateway;
-use crate::subscription;
 
-/// The first message of a connection that has to authenticate. Whatever is wrong with it has one answer.
-pub(super) async fn handshake(state: &Arc<Gateway>, session: &Arc<Session>, bytes: &[u8]) {
-    let message = envelope::parse(bytes).ok().filter(|message| message.kind == "auth");
-    let credentials = message.as_ref().and_then(|message| AuthMessage::read(message).ok());
-    let Some(credentials) = credentials else {
-        count(state, "refused");
-        session.send(server::error(MessageType::Auth, &ClientError::HandshakeFailed, None));
-        session.queue().close(FAILED);
-        return;
+use super::{refuse, rights};
+
+/// The first message of a connection that has to authenticate. Whatever is wrong with it gives the same answer.
+pub(super) async fn handshake(state: &Arc<Gateway>, session: &Arc<Session>, bytes: BytesMut) {
+    let message = envelope::parse(&bytes).ok().filter(|message| message.kind == "auth");
+    let Some(message) = message.and_then(|message| AuthMessage::read(&message).ok()) else {
+        return end(state, session);
     };
-    let attempt = session.begin_authentication();
-    match authenticate(state, session, &credentials).await {
-        Ok((identity, refresh_token)) => accept(state, session, identity, refresh_token, &credentials).await,
-        Err(AuthError::Unavailable(error)) => {
-            // Nobody could tell: the client may try again on the same socket.
-            session.resume(&attempt);
-            unavailable(state, session, error, &credentials);
-        }
-        Err(
-            AuthError::InvalidCredentials | AuthError::InvalidToken | AuthError::Expired | AuthError::Suspended | AuthError::InvalidOtp,
-        ) => {
-            count(state, "refused");
-            session.send(server::error(MessageType::Auth, &ClientError::HandshakeFailed, None));
-            session.queue().close(FAILED);
-        }
+    drop(bytes);
+    match evaluate(state, session, &message).await {
+        Outcome::Accepted => {}
+        // Nobody could tell: the client may try again on the same socket while its time lasts.
+        Outcome::Unavailable(error) => unavailable(state, session, error, &message),
+        Outcome::Refused => end(state, session),
     }
 }
 
 /// An auth message of a connection that may speak already.
-pub(super) async fn again(state: &Arc<Gateway>, session: &Arc<Session>, message: &Envelope) {
-    let credentials = match AuthMessage::read(message) {
-        Ok(credentials) => credentials,
-        Err(text) => {
-            // Not an authentication: nothing changes, and no clock stops.
-            session.send(server::error(MessageType::Auth, &ClientError::Validation(text), message.uid.as_ref()));
-            return;
-        }
+pub(super) async fn authenticate(state: &Arc<Gateway>, session: &Arc<Session>, message: Envelope) {
+    let message = match AuthMessage::read(&message) {
+        Ok(message) => message,
+        // No authentication: nothing changes, and no clock stops.
+        Err(text) => return refuse(state, session, MessageType::Auth, &ClientError::Validation(text), message.uid.as_ref()),
     };
-    let attempt = session.begin_authentication();
-    match authenticate(state, session, &credentials).await {
-        Ok((identity, refresh_token)) => accept(state, session, identity, refresh_token, &credentials).await,
-        Err(AuthError::Unavailable(error)) => {
-            session.resume(&attempt);
-            unavailable(state, session, error, &credentials);
-        }
-        Err(
-            AuthError::InvalidCredentials | AuthError::InvalidToken | AuthError::Expired | AuthError::Suspended | AuthError::InvalidOtp,
-        ) => {
+    match evaluate(state, session, &message).await {
+        Outcome::Accepted => rights::refresh(state, session).await,
+        Outcome::Unavailable(error) => unavailable(state, session, error, &message),
+        Outcome::Refused => {
             count(state, "refused");
             session.identify(state.authenticator.public(Arc::clone(session.client())));
-            session.send(server::error(MessageType::Auth, &ClientError::AuthFailed, credentials.uid.as_ref()));
+            refuse(state, session, MessageType::Auth, &ClientError::AuthFailed, message.uid.as_ref());
             if session.mode() == AuthMode::Public {
-                subscription::refresh(state, Some(session.id())).await;
+                rights::changed(state, session, RightsChange::Lost).await;
             } else {
                 session.queue().close(CloseReason::AuthenticationFailed);
             }
@@ -79,43 +59,73 @@ pub(super) async fn again(state: &Arc<Gateway>, session: &Arc<Session>, message:
     }
 }
 
-/// All credentials are evaluated in order; the last identity counts, the last tokens are handed over.
-async fn authenticate(state: &Gateway, session: &Session, message: &AuthMessage) -> Result<(Identity, Option<SecretString>), AuthError> {
+/// What an evaluation came to.
+enum Outcome {
+    /// The connection has the identity, and the client knows.
+    Accepted,
+    /// Some credential is wrong.
+    Refused,
+    /// Nobody could tell; everything is as before.
+    Unavailable(DatabaseError),
+}
+
+async fn evaluate(state: &Gateway, session: &Session, message: &AuthMessage) -> Outcome {
+    let attempt = session.begin_authentication();
+    let access_changes = state.connections.access_changes();
+    match prove(state, session, message).await {
+        Ok((identity, refresh_token)) => {
+            count(state, "accepted");
+            session.identify(identity);
+            session.send(server::authenticated(message.uid.as_ref(), refresh_token.as_ref().map(SecretString::expose_secret)));
+            session.look_again(&state.authenticator, access_changes).await;
+            Outcome::Accepted
+        }
+        Err(AuthError::Unavailable(error)) => {
+            session.resume(&attempt);
+            Outcome::Unavailable(error)
+        }
+        Err(
+            error @ (AuthError::InvalidCredentials
+            | AuthError::InvalidToken
+            | AuthError::Expired
+            | AuthError::Suspended
+            | AuthError::InvalidOtp),
+        ) => {
+            tracing::debug!(connection = %session.id(), %error, "authentication refused");
+            Outcome::Refused
+        }
+    }
+}
+
+/// Everything that the message holds, in order; the last one decides. The refresh token is that of a login or refresh.
+async fn prove(state: &Gateway, session: &Session, message: &AuthMessage) -> Result<(Identity, Option<SecretString>), AuthError> {
     let client = || Arc::clone(session.client());
-    let (mut identity, mut refresh_token) = (None, None);
+    let mut outcome = None;
     if let Some(login) = &message.login {
-        let (proven, tokens) = state.authenticator.login(&login.email, &login.password, None, client()).await?;
-        (identity, refresh_token) = (Some(proven), Some(tokens.refresh_token));
+        let (identity, tokens) = state.authenticator.login(&login.email, &login.password, None, client()).await?;
+        outcome = Some((identity, Some(tokens.refresh_token)));
     }
     if let Some(token) = &message.refresh_token {
-        let (proven, tokens) = state.authenticator.refresh(token.expose_secret(), client()).await?;
-        (identity, refresh_token) = (Some(proven), Some(tokens.refresh_token));
+        let (identity, tokens) = state.authenticator.refresh(token.expose_secret(), client()).await?;
+        outcome = Some((identity, Some(tokens.refresh_token)));
     }
     if let Some(token) = &message.access_token {
-        identity = Some(state.authenticator.token(token.expose_secret(), client()).await?);
+        let identity = state.authenticator.token(token.expose_secret(), client()).await?;
+        outcome = Some((identity, outcome.and_then(|(_, refresh_token)| refresh_token)));
     }
-    // The schema demands one of them.
-    identity.map(|identity| (identity, refresh_token)).ok_or(AuthError::InvalidCredentials)
+    outcome.ok_or(AuthError::InvalidCredentials)
 }
 
-async fn accept(
-    state: &Arc<Gateway>,
-    session: &Arc<Session>,
-    identity: Identity,
-    refresh_token: Option<SecretString>,
-    message: &AuthMessage,
-) {
-    count(state, "accepted");
-    session.identify(identity);
-    session.send(server::authenticated(message.uid.as_ref(), refresh_token.as_ref().map(|token| token.expose_secret())));
-    subscription::refresh(state, Some(session.id())).await;
-}
-
-fn unavailable(state: &Gateway, session: &Session, error: crate::database::DatabaseError, message: &AuthMessage) {
+fn unavailable(state: &Gateway, session: &Session, error: DatabaseError, message: &AuthMessage) {
     count(state, "unavailable");
-    let error = ClientError::StoreUnavailable(Cause::new(error));
-    error.log();
-    session.send(server::error(MessageType::Auth, &error, message.uid.as_ref()));
+    refuse(state, session, MessageType::Auth, &ClientError::from(error), message.uid.as_ref());
+}
+
+/// The end of a handshake that failed.
+fn end(state: &Gateway, session: &Session) {
+    count(state, "refused");
+    refuse(state, session, MessageType::Auth, &ClientError::HandshakeFailed, None);
+    session.queue().close(CloseReason::AuthenticationFailed);
 }
 
 fn count(state: &Gateway, outcome: &str) {

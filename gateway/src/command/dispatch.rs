@@ -1,38 +1,41 @@
-//! Takes the messages of one connection in order and hands each to its command.
+//! Messages of `/websocket` to commands: the handshake first, then the rate limit, then by type.
 //!
-//! `auth`, `ping` and `unsubscribe` are done before the next message is read, so they keep their order; `items` and
-//! `subscribe` run beside each other, as many as one connection may have. It must never let anything through before the
-//! first authentication where the endpoint demands one.
+//! What is cheap is answered here and keeps its order (`ping`); what reads or writes becomes a task, as many at a time as
+//! the connection may have, and the next message waits; `auth` is awaited, so that what follows it has its rights. It must
+//! never let a task go unanswered: one that panics is answered with an internal error.
 
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use futures_util::FutureExt as _;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::auth::Identity;
-use crate::command::{auth, items, subscribe};
 use crate::connection::endpoint::{Conversation, Endpoint, RightsChange};
 use crate::connection::session::Session;
-use crate::error::{ClientError, CloseReason};
+use crate::error::{Cause, ClientError};
 use crate::limits::FixedWindow;
+use crate::protocol::Uid;
 use crate::protocol::envelope::{self, Envelope, EnvelopeFault};
 use crate::protocol::items::ItemsMessage;
-use crate::protocol::server::{self, MessageType};
+use crate::protocol::server::MessageType;
 use crate::protocol::subscribe::SubscribeMessage;
 use crate::protocol::unsubscribe::UnsubscribeMessage;
 use crate::state::Gateway;
-use crate::subscription;
+
+use super::subscribe::subscribe;
+use super::unsubscribe::unsubscribe;
+use super::{auth, items, ping, refuse, rights};
+
+/// Messages of this size are parsed off the runtime's threads: that takes milliseconds.
+const LARGE: usize = 256 * 1024;
 
 /// The endpoint of `WEBSOCKETS_REST_PATH`.
 pub struct RestEndpoint {
     state: Arc<Gateway>,
-}
-
-/// The messages of one connection.
-pub struct RestConversation {
-    state: Arc<Gateway>,
-    session: Arc<Session>,
-    window: Option<FixedWindow>,
 }
 
 impl RestEndpoint {
@@ -55,8 +58,8 @@ impl Endpoint for RestEndpoint {
         self.state.authenticator.public(Arc::clone(session.client()))
     }
 
-    async fn rights_changed(&self, session: &Arc<Session>, _change: RightsChange) {
-        subscription::refresh(&self.state, Some(session.id())).await;
+    async fn rights_changed(&self, session: &Arc<Session>, change: RightsChange) {
+        rights::changed(&self.state, session, change).await;
     }
 
     async fn closed(&self, session: &Arc<Session>) {
@@ -64,103 +67,151 @@ impl Endpoint for RestEndpoint {
     }
 }
 
+/// The messages of one connection.
+pub struct RestConversation {
+    state: Arc<Gateway>,
+    session: Arc<Session>,
+    window: Option<FixedWindow>,
+}
+
 impl Conversation for RestConversation {
     async fn message(&mut self, bytes: BytesMut) {
+        if self.session.queue().is_closed() {
+            return;
+        }
         if self.session.must_authenticate() {
-            // The message that authenticates costs no point.
-            auth::handshake(&self.state, &self.session, &bytes).await;
-            return;
+            return Box::pin(auth::handshake(&self.state, &self.session, bytes)).await;
         }
-        if let Some(window) = &mut self.window
-            && let Err(retry_after) = window.take(Instant::now())
-        {
-            self.refuse(MessageType::Server, &ClientError::RequestsExceeded { retry_after });
-            return;
+        if let Some(Err(retry_after)) = self.window.as_mut().map(|window| window.take(Instant::now())) {
+            return self.refuse(MessageType::Server, &ClientError::RequestsExceeded { retry_after }, None);
         }
-        match envelope::parse(&bytes) {
-            Ok(message) => self.dispatch(message).await,
-            Err(EnvelopeFault::Unparsable) => self.refuse(MessageType::Server, &ClientError::Unparsable),
-            Err(EnvelopeFault::TooManyValues) => self.refuse(MessageType::Server, &ClientError::TooManyValues),
-            Err(EnvelopeFault::Invalid(text)) => self.refuse(MessageType::Server, &ClientError::Validation(text)),
+        match self.read(bytes).await {
+            // Boxed, as everything that only runs while a message is handled: see the test at the end.
+            Ok(message) => Box::pin(self.dispatch(message)).await,
+            Err(fault) => {
+                let error = match fault {
+                    EnvelopeFault::Unparsable => ClientError::Unparsable,
+                    EnvelopeFault::TooManyValues => ClientError::TooManyValues,
+                    EnvelopeFault::Invalid(text) => ClientError::Validation(text),
+                };
+                self.count("invalid");
+                self.refuse(MessageType::Server, &error, None);
+            }
         }
     }
 }
 
 impl RestConversation {
+    async fn read(&self, bytes: BytesMut) -> Result<Envelope, EnvelopeFault> {
+        if bytes.len() < LARGE {
+            return envelope::parse(&bytes);
+        }
+        let parsed = Box::pin(self.state.tasks.blocking("large message", move || envelope::parse(&bytes)));
+        parsed.await.unwrap_or(Err(EnvelopeFault::Unparsable))
+    }
+
     async fn dispatch(&self, message: Envelope) {
-        let (state, session) = (&self.state, &self.session);
-        let count = |kind| state.metrics.messages.with_label_values(&[kind]).inc();
         match message.kind.as_str() {
             "auth" => {
-                count("auth");
-                auth::again(state, session, &message).await;
+                self.count("auth");
+                auth::authenticate(&self.state, &self.session, message).await;
             }
             "ping" => {
-                count("ping");
-                session.send(server::pong(message.uid.as_ref()));
+                self.count("ping");
+                ping::ping(&self.session, message.uid.as_ref());
             }
-            // Its arrival was the point.
-            "pong" => count("pong"),
-            "unsubscribe" => {
-                count("unsubscribe");
-                let message = UnsubscribeMessage::read(message);
-                let uid = message.uid.as_ref().map(|uid| uid.as_text().into_owned());
-                state.subscriptions.unsubscribe(session.id(), uid.as_deref()).await;
-                session.send(server::unsubscribed(message.uid.as_ref()));
+            "pong" => self.count("pong"),
+            "items" => {
+                self.count("items");
+                self.items(message).await;
             }
             "subscribe" => {
-                count("subscribe");
-                match SubscribeMessage::read(message) {
-                    Ok(message) => self.subscribe(message).await,
-                    Err(text) => self.refuse(MessageType::Subscribe, &ClientError::Validation(text)),
-                }
+                self.count("subscribe");
+                self.subscribe(message).await;
             }
-            "items" => {
-                count("items");
-                let uid = message.uid.clone();
-                match ItemsMessage::read(message) {
-                    Ok(message) => self.items(message).await,
-                    Err(text) => {
-                        let error = ClientError::Validation(text);
-                        state.metrics.errors.with_label_values(&[error.code()]).inc();
-                        session.send(server::error(MessageType::Items, &error, uid.as_ref()));
-                    }
-                }
+            "unsubscribe" => {
+                self.count("unsubscribe");
+                unsubscribe(&self.state, &self.session, UnsubscribeMessage::read(message)).await;
             }
             _ => {
-                count("unknown");
-                let error = ClientError::UnknownType(message.kind);
-                session.send(server::error(MessageType::Server, &error, message.uid.as_ref()));
+                self.count("unknown");
+                self.refuse(MessageType::Server, &ClientError::UnknownType(message.kind), message.uid.as_ref());
             }
         }
     }
 
-    async fn subscribe(&self, message: SubscribeMessage) {
-        // Named here, where messages are in order: an unsubscribe right behind it finds it.
-        let uid = message.uid.as_ref().map(|uid| uid.as_text().as_ref().into());
-        let id = self.state.subscriptions.announce(&self.session, uid);
-        let Ok(permit) = Arc::clone(self.session.operations()).acquire_owned().await else { return };
-        let (state, session) = (Arc::clone(&self.state), Arc::clone(&self.session));
-        self.state.tasks.spawn("subscribe", async move {
-            subscribe::subscribe(&state, &session, id, message).await;
+    async fn items(&self, message: Envelope) {
+        let uid = message.uid.clone();
+        match ItemsMessage::read(message) {
+            Ok(message) => {
+                let Some(permit) = self.permit().await else { return };
+                let (state, session) = self.both();
+                self.start(permit, MessageType::Items, uid, async move { items::items(&state, &session, message).await });
+            }
+            Err(text) => self.refuse(MessageType::Items, &ClientError::Validation(text), uid.as_ref()),
+        }
+    }
+
+    async fn subscribe(&self, message: Envelope) {
+        let uid = message.uid.clone();
+        match SubscribeMessage::read(message) {
+            Ok(message) => {
+                // Named here, where messages are in order: an unsubscribe right behind it finds it.
+                let name = uid.as_ref().map(|uid| Arc::from(&*uid.as_text()));
+                let id = self.state.subscriptions.announce(&self.session, name);
+                let Some(permit) = self.permit().await else { return };
+                let (state, session) = self.both();
+                self.start(permit, MessageType::Subscribe, uid, async move { subscribe(&state, &session, id, message).await });
+            }
+            // The one error of the protocol that never carries a uid.
+            Err(text) => self.refuse(MessageType::Subscribe, &ClientError::Validation(text), None),
+        }
+    }
+
+    /// Waits until fewer messages are in work than the connection may have; until then no further one is read.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(self.session.operations()).acquire_owned().await.ok()
+    }
+
+    /// Runs `work` as a task. Not `async`: the work is large, and would be a part of what every idle connection holds.
+    fn start(&self, permit: OwnedSemaphorePermit, kind: MessageType, uid: Option<Uid>, work: impl Future<Output = ()> + Send + 'static) {
+        let (state, session) = self.both();
+        self.state.tasks.spawn(kind.name(), async move {
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                let error = ClientError::Internal(Cause::new("a command panicked"));
+                refuse(&state, &session, kind, &error, uid.as_ref());
+            }
             drop(permit);
         });
     }
 
-    async fn items(&self, message: ItemsMessage) {
-        let Ok(permit) = Arc::clone(self.session.operations()).acquire_owned().await else { return };
-        let (state, session) = (Arc::clone(&self.state), Arc::clone(&self.session));
-        self.state.tasks.spawn("items", async move {
-            items::items(&state, &session, message).await;
-            drop(permit);
-        });
+    fn both(&self) -> (Arc<Gateway>, Arc<Session>) {
+        (Arc::clone(&self.state), Arc::clone(&self.session))
     }
 
-    fn refuse(&self, kind: MessageType, error: &ClientError) {
-        self.state.metrics.errors.with_label_values(&[error.code()]).inc();
-        self.session.send(server::error(kind, error, None));
+    fn refuse(&self, kind: MessageType, error: &ClientError, uid: Option<&Uid>) {
+        refuse(&self.state, &self.session, kind, error, uid);
+    }
+
+    fn count(&self, kind: &str) {
+        self.state.metrics.messages.with_label_values(&[kind]).inc();
     }
 }
 
-/// Why a connection ends whose authentication failed.
-pub(super) const FAILED: CloseReason = CloseReason::AuthenticationFailed;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::lifecycle::{self, Connection};
+    use crate::metrics::Metrics;
+
+    fn size_of_future<F>(_run: fn(&'static RestEndpoint, &'static Metrics, Connection) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_connection_holds_no_commands() {
+        let size = size_of_future(lifecycle::run::<RestEndpoint>);
+        println!("{size} bytes");
+        assert!(size < 2560, "{size} bytes: what is large and rare has to be boxed");
+    }
+}

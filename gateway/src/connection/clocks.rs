@@ -51,7 +51,8 @@ pub(super) async fn run<E: Endpoint>(endpoint: &E, session: &Arc<Session>, perio
             if left.is_zero() {
                 session.expire(endpoint.public(session));
                 session.send(server::error(MessageType::Auth, &ClientError::TokenExpired, None));
-                endpoint.rights_changed(session, RightsChange::Expired).await;
+                // Boxed, as below: it is large, and rare.
+                Box::pin(endpoint.rights_changed(session, RightsChange::Expired)).await;
                 continue;
             }
             wake = wake.min(now + left);
@@ -78,7 +79,7 @@ async fn time_out<E: Endpoint>(endpoint: &E, session: &Arc<Session>) {
         return;
     }
     session.identify(endpoint.public(session));
-    endpoint.rights_changed(session, RightsChange::Lost).await;
+    Box::pin(endpoint.rights_changed(session, RightsChange::Lost)).await;
 }
 
 /// From now to the end of a token; zero from its very second on.

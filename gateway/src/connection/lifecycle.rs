@@ -19,7 +19,7 @@ use crate::auth::Identity;
 use crate::config::AuthMode;
 use crate::connection::clocks;
 use crate::connection::endpoint::Endpoint;
-use crate::connection::open::{OpenConnections, Place};
+use crate::connection::open::{Enrolled, OpenConnections, Place};
 use crate::connection::reader::{self, Incoming};
 use crate::connection::send_queue::{self, Writer};
 use crate::connection::session::{Session, SessionStart};
@@ -63,16 +63,39 @@ pub struct ConnectionOptions {
     pub operations: usize,
 }
 
-/// Runs a connection from its upgrade to its end.
-pub async fn run<E: Endpoint>(endpoint: &E, metrics: &Metrics, opening: Opening) {
+/// A connection that is among the open ones and waits to be run. Dropping it ends it.
+#[derive(Debug)]
+pub struct Connection {
+    session: Arc<Session>,
+    enrolled: Enrolled,
+    incoming: Incoming,
+    writer: Writer,
+    limits: ConnectionOptions,
+}
+
+impl Connection {
+    /// What everything else sees of it.
+    #[must_use]
+    pub const fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+}
+
+/// Makes a connection of a socket, and finds it among the open ones from then on.
+#[must_use]
+pub fn open(metrics: &Metrics, opening: Opening) -> Connection {
     let Opening { socket, early, place, mode, identity, limits } = opening;
     let (read, write) = socket.into_split();
     let (queue, writer) = send_queue::open(write, limits.queue, metrics.queue.clone());
-    let session =
-        Session::new(SessionStart { place, mode, auth_timeout: limits.auth_timeout, identity, queue, operations: limits.operations });
-    let session = Arc::new(session);
-    let enrolled = OpenConnections::enrol(Arc::clone(&session));
+    let (auth_timeout, operations) = (limits.auth_timeout, limits.operations);
+    let session = Arc::new(Session::new(SessionStart { place, mode, auth_timeout, identity, queue, operations }));
     let incoming = Incoming::new(read, early, Arc::clone(&session));
+    Connection { enrolled: OpenConnections::enrol(Arc::clone(&session)), session, incoming, writer, limits }
+}
+
+/// Runs a connection to its end.
+pub async fn run<E: Endpoint>(endpoint: &E, metrics: &Metrics, connection: Connection) {
+    let Connection { session, enrolled, incoming, writer, limits } = connection;
     let serving = serve(endpoint, &session, incoming, writer, limits);
     let reason = match AssertUnwindSafe(serving).catch_unwind().await {
         Ok(reason) => reason,
@@ -83,7 +106,7 @@ pub async fn run<E: Endpoint>(endpoint: &E, metrics: &Metrics, opening: Opening)
     };
     session.queue().abort();
     drop(enrolled);
-    endpoint.closed(&session).await;
+    Box::pin(endpoint.closed(&session)).await;
     metrics.closed.with_label_values(&[reason.label()]).inc();
     tracing::debug!(connection = %session.id(), reason = reason.label(), "connection closed");
 }

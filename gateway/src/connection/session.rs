@@ -224,6 +224,19 @@ impl Session {
         self.received.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Looks again at a new identity if users or sessions have changed since [`OpenConnections::access_changes`] gave
+    /// `before`, when its proof was read: whoever acted on the change may have looked through the open connections before
+    /// this one was found among them. Without an answer the connection has to come again.
+    pub async fn look_again(&self, authenticator: &Authenticator, before: u64) {
+        if self.place.connections().access_changes() == before {
+            return;
+        }
+        if let Err(error) = self.recheck(authenticator).await {
+            tracing::warn!(connection = %self.id, %error, "an identity could not be checked again; the connection is closed");
+            self.queue.close(CloseReason::Resynchronise);
+        }
+    }
+
     /// Ends the connection if its identity is still that of `revision`.
     fn end_access(&self, revision: u64) -> bool {
         let current = self.standing().revision() == revision;

@@ -159,7 +159,7 @@ impl Stage {
         let (client, opening) = opening(setting, place).await;
         let (sender, seen) = mpsc::channel(1000);
         let tasks = Tasks::new();
-        tasks.spawn("connection", async move { lifecycle::run(&TestEndpoint(sender), &metrics, opening).await });
+        tasks.spawn("connection", async move { lifecycle::run(&TestEndpoint(sender), &metrics, lifecycle::open(&metrics, opening)).await });
         Self { client: Client(client), seen, connections, tasks }
     }
 

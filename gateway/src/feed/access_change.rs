@@ -87,6 +87,8 @@ async fn sessions(state: &Arc<Gateway>, event: &ChangeEvent) {
 
 /// Checks the identity of every session that `which` selects; returns those that are still there.
 async fn recheck(state: &Arc<Gateway>, which: impl Fn(&Session) -> bool) -> Vec<Arc<Session>> {
+    // First, so that an authentication that is under way right now looks again too.
+    state.connections.access_changed();
     let mut checked = Vec::new();
     for session in state.connections.sessions() {
         if which(&session) {

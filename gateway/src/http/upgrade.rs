@@ -1,7 +1,15 @@
-//! The upgrade of an HTTP request to a socket: refusals first, then the handshake of RFC 6455 §4.2.
+//! An upgrade request: may it be, who asks, is it well-formed, and then the socket changes hands.
 //!
-//! Order, as observed: connection limit, Origin (only where a cookie authenticates), credentials, handshake. It must
-//! never hand over a socket before every check has passed, and never answer with more than the status of a refusal.
+//! ```text
+//! place ─▶ Origin (where a cookie authenticates) ─▶ credentials ─▶ handshake faults ─▶ 101 ─▶ connection::lifecycle
+//!   403      403                                      401             400, 405
+//! ```
+//!
+//! It must never answer a refusal with more than its status, nor let a request in whose credentials are not good, whatever
+//! the mode: a wrong token is no token.
+
+mod credentials;
+mod handshake;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,32 +17,26 @@ use std::time::Duration;
 use access::accountability::ClientOrigin;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
-};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
-use axum::response::Response;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use sha1::{Digest as _, Sha1};
 use tokio::net::TcpStream;
 
 use crate::auth::{AuthError, Identity};
 use crate::config::AuthMode;
 use crate::connection::endpoint::{Endpoint, EndpointKind};
 use crate::connection::lifecycle::{self, ConnectionOptions, MessageLimits, Opening};
-use crate::connection::open::Place;
-use crate::http::caller::cookie;
+use crate::connection::open::{NoPlace, Place};
 use crate::http::listener::ConnectionPermit;
-use crate::http::{client_origin, origin};
+use crate::http::{client_origin, origin, route_not_found};
 use crate::state::Gateway;
+use credentials::Credentials;
+use handshake::{Accepted, HandshakeFault};
 
-/// RFC 6455 §1.3.
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// How long a socket may take to change hands after the 101 was handed over.
+const HANDOVER: Duration = Duration::from_secs(10);
 
 /// What an endpoint demands of an upgrade.
 #[derive(Debug, Clone, Copy)]
@@ -51,291 +53,179 @@ pub struct Gate {
     pub heartbeat: Option<Duration>,
 }
 
-/// Why an upgrade is refused; a label of the counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refused {
-    ConnectionLimit,
+/// Why an upgrade was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refused {
+    /// There is no place.
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
+    /// A foreign page would act with its visitor's cookie.
+    #[error("origin")]
     Origin,
+    /// None where they are demanded, or not good.
+    #[error("credentials")]
     Credentials,
+    /// Nobody can tell whether they are good.
+    #[error("unavailable")]
     Unavailable,
-    Handshake,
+    /// The request is no proper handshake.
+    #[error("handshake")]
+    Handshake(#[from] HandshakeFault),
 }
 
 /// Answers an upgrade request, and runs the connection if it is accepted.
-pub async fn upgrade<E: Endpoint>(state: &Arc<Gateway>, gate: Gate, endpoint: E, request: Request) -> Response {
-    let (mut parts, _body) = request.into_parts();
-    let Ok(place) = state.connections.reserve(gate.kind) else { return refuse(state, Refused::ConnectionLimit, StatusCode::FORBIDDEN) };
-    let client = client_origin::of(&parts, &state.config.proxy);
-    let identity = match identify(state, &parts, gate, client).await {
-        Ok(identity) => identity,
-        Err((reason, status)) => return refuse(state, reason, status),
-    };
-    let accept = match handshake(&parts) {
-        Ok(accept) => accept,
-        Err(fault) => {
-            state.metrics.refused_upgrades.with_label_values(&[Refused::Handshake.label()]).inc();
-            return fault.answer();
+pub async fn upgrade<E: Endpoint>(state: &Arc<Gateway>, gate: Gate, endpoint: E, mut request: Request) -> Response<Body> {
+    if !has_token(request.headers(), &CONNECTION, "upgrade") {
+        return route_not_found(request.uri());
+    }
+    let handover = hyper::upgrade::on(&mut request);
+    let (parts, _) = request.into_parts();
+    match admit(state, gate, &parts).await {
+        Ok(admitted) => {
+            let reply = admitted.handshake.reply();
+            let permit = parts.extensions.get::<ConnectionPermit>().cloned();
+            state.tasks.spawn("connection", connect(Arc::clone(state), endpoint, gate, admitted, handover, permit));
+            reply
         }
-    };
-    let waits = gate.mode == AuthMode::Handshake && identity.is_none();
-    if waits && place.wait_for_authentication().is_err() {
-        return refuse(state, Refused::ConnectionLimit, StatusCode::FORBIDDEN);
+        Err(refused) => {
+            state.metrics.refused_upgrades.with_label_values(&[refused.label()]).inc();
+            tracing::debug!(reason = refused.label(), "upgrade refused");
+            refused.reply()
+        }
     }
-    if !waits {
-        place.admit();
-    }
-    let (Some(upgrading), permit) = (parts.extensions.remove::<OnUpgrade>(), parts.extensions.remove::<ConnectionPermit>()) else {
-        return refuse(state, Refused::Handshake, StatusCode::BAD_REQUEST);
-    };
-    let identity = identity.unwrap_or_else(|| state.authenticator.public(client_origin::of(&parts, &state.config.proxy)));
-    let options = options(state, gate);
-    let node = Arc::clone(state);
-    state.tasks.spawn("connection", async move {
-        open(&node, endpoint, Ready { upgrading, place, gate, identity, options }).await;
-        drop(permit);
-    });
-    switching(&parts.headers, &accept)
 }
 
-/// Everything that a connection starts with but its socket.
-struct Ready {
-    upgrading: OnUpgrade,
+/// An upgrade that is going to happen.
+struct Admitted {
     place: Place,
-    gate: Gate,
+    /// Before the credentials were read: see `OpenConnections::access_changed`.
+    access_changes: u64,
     identity: Identity,
-    options: ConnectionOptions,
+    handshake: Accepted,
 }
 
-async fn open<E: Endpoint>(state: &Gateway, endpoint: E, ready: Ready) {
-    // The peer may be gone before the reply was written; nobody is left to tell.
-    let Ok(upgraded) = ready.upgrading.await else { return };
-    let Ok(transport) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-        tracing::error!("an upgraded connection is no TCP socket");
-        return;
-    };
-    let opening = Opening {
-        socket: transport.io.into_inner(),
-        early: transport.read_buf,
-        place: ready.place,
-        mode: ready.gate.mode,
-        identity: ready.identity,
-        limits: ready.options,
-    };
-    lifecycle::run(&endpoint, &state.metrics, opening).await;
-}
-
-fn options(state: &Gateway, gate: Gate) -> ConnectionOptions {
-    let bounds = &state.config.bounds;
-    ConnectionOptions {
-        auth_timeout: gate.auth_timeout,
-        heartbeat: gate.heartbeat,
-        messages: MessageLimits { authenticated: bounds.message_bytes, unauthenticated: bounds.message_bytes_unauthenticated },
-        queue: bounds.send_queue_bytes,
-        operations: bounds.pending_operations,
+async fn admit(state: &Gateway, gate: Gate, parts: &Parts) -> Result<Admitted, Refused> {
+    let place = state.connections.reserve(gate.kind)?;
+    let access_changes = state.connections.access_changes();
+    let client = client_origin::of(parts, &state.config.proxy);
+    let credentials = Credentials::of(parts, &state.config.auth.session_cookie.name);
+    if matches!(credentials, Credentials::Cookie(_)) && !origin_is_allowed(state, parts) {
+        return Err(Refused::Origin);
     }
+    let anonymous = matches!(credentials, Credentials::None);
+    let identity = identify(state, gate, credentials, client).await?;
+    let handshake = Accepted::check(parts)?;
+    if anonymous && gate.mode == AuthMode::Handshake {
+        place.wait_for_authentication()?;
+    }
+    Ok(Admitted { place, access_changes, identity, handshake })
 }
 
-/// Who the request itself proves to be; `None` where it brings no token and none is demanded.
-async fn identify(
-    state: &Gateway,
-    parts: &Parts,
-    gate: Gate,
-    client: Arc<ClientOrigin>,
-) -> Result<Option<Identity>, (Refused, StatusCode)> {
-    let unauthorised = (Refused::Credentials, StatusCode::UNAUTHORIZED);
-    let token = match credential(parts, &state.config.auth.session_cookie.name) {
-        Credential::None if gate.mode == AuthMode::Strict => return Err(unauthorised),
-        Credential::None => return Ok(None),
-        Credential::Ambiguous => return Err(unauthorised),
-        Credential::Cookie(token) => {
-            let origin = parts.headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or("null"));
-            let host = client_origin::host(parts, &state.config.proxy);
-            let foreign = origin.is_some_and(|origin| !origin::is_allowed(origin, host, &state.config.public_url, &state.config.cors));
-            if foreign {
-                return Err((Refused::Origin, StatusCode::FORBIDDEN));
-            }
-            token
-        }
-        Credential::Token(token) => token,
+fn origin_is_allowed(state: &Gateway, parts: &Parts) -> bool {
+    let Some(origin) = parts.headers.get(ORIGIN) else { return true };
+    let host = client_origin::host(parts, &state.config.proxy);
+    origin.to_str().is_ok_and(|origin| origin::is_allowed(origin, host, &state.config.public_url, &state.config.cors))
+}
+
+async fn identify(state: &Gateway, gate: Gate, credentials: Credentials, client: Arc<ClientOrigin>) -> Result<Identity, Refused> {
+    let token = match credentials {
+        Credentials::None if gate.mode == AuthMode::Strict => return Err(Refused::Credentials),
+        Credentials::None => return Ok(state.authenticator.public(client)),
+        Credentials::Unusable => return Err(Refused::Credentials),
+        Credentials::Query(token) | Credentials::Cookie(token) | Credentials::Bearer(token) => token,
     };
-    let identity = match state.authenticator.token(&token, client).await {
-        Ok(identity) => identity,
+    match state.authenticator.token(&token, client).await {
+        // A token of nobody is no credential here, though an auth message may hold one.
+        Ok(identity) if identity.is_anonymous() => Err(Refused::Credentials),
+        Ok(identity) if gate.administrators && !identity.accountability.admin => Err(Refused::Credentials),
+        Ok(identity) => Ok(identity),
         Err(AuthError::Unavailable(error)) => {
-            tracing::warn!(%error, "a token could not be checked");
-            return Err((Refused::Unavailable, StatusCode::SERVICE_UNAVAILABLE));
+            tracing::warn!(%error, "an upgrade could not be authenticated");
+            Err(Refused::Unavailable)
         }
         Err(
             AuthError::InvalidCredentials | AuthError::InvalidToken | AuthError::Expired | AuthError::Suspended | AuthError::InvalidOtp,
-        ) => {
-            return Err(unauthorised);
-        }
+        ) => Err(Refused::Credentials),
+    }
+}
+
+/// Takes the socket over from the HTTP server and runs the connection.
+async fn connect<E: Endpoint>(
+    state: Arc<Gateway>,
+    endpoint: E,
+    gate: Gate,
+    admitted: Admitted,
+    handover: OnUpgrade,
+    permit: Option<ConnectionPermit>,
+) {
+    // The client may leave before the reply is written.
+    let Ok(Ok(upgraded)) = tokio::time::timeout(HANDOVER, handover).await else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        tracing::error!("an upgraded connection is no TCP socket: it did not come through the listener");
+        return;
     };
-    if identity.is_anonymous() || (gate.administrators && !identity.accountability.admin) {
-        return Err(unauthorised);
-    }
-    Ok(Some(identity))
-}
-
-/// The credential of a request.
-enum Credential {
-    None,
-    /// `access_token` twice: present, but not usable.
-    Ambiguous,
-    /// From the address or the `Authorization` header: the page itself holds it.
-    Token(String),
-    /// Sent by the browser, whatever page asks.
-    Cookie(String),
-}
-
-fn credential(parts: &Parts, session_cookie: &str) -> Credential {
-    let query = parts.uri.query().unwrap_or_default();
-    let mut tokens = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "access_token").map(|(_, token)| token);
-    match (tokens.next(), tokens.next()) {
-        (Some(_), Some(_)) => return Credential::Ambiguous,
-        (Some(token), None) if !token.is_empty() => return Credential::Token(token.into_owned()),
-        (Some(_) | None, None) | (None, Some(_)) => {}
-    }
-    if let Some(token) = cookie(parts, session_cookie) {
-        return Credential::Cookie(token);
-    }
-    let header = parts.headers.get(axum::http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer =
-        header.and_then(|value| value.split_once(' ')).filter(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty());
-    bearer.map_or(Credential::None, |(_, token)| Credential::Token(token.trim().to_owned()))
-}
-
-/// What is wrong with a handshake.
-struct Fault {
-    status: StatusCode,
-    text: &'static str,
-    versions: bool,
-}
-
-/// The value of `Sec-WebSocket-Accept`.
-fn handshake(parts: &Parts) -> Result<HeaderValue, Fault> {
-    let bad = |text| Fault { status: StatusCode::BAD_REQUEST, text, versions: false };
-    if parts.method != Method::GET {
-        return Err(Fault { status: StatusCode::METHOD_NOT_ALLOWED, text: "Invalid HTTP method", versions: false });
-    }
-    let headers = &parts.headers;
-    if !headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket")) {
-        return Err(bad("Invalid Upgrade header"));
-    }
-    // A body in front of the frames is how requests are smuggled past a proxy.
-    if headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
-        return Err(bad("An upgrade request has no body"));
-    }
-    let key = single(headers, SEC_WEBSOCKET_KEY.as_str()).filter(|key| BASE64_STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16));
-    let Some(key) = key else { return Err(bad("Missing or invalid Sec-WebSocket-Key header")) };
-    if !matches!(single(headers, SEC_WEBSOCKET_VERSION.as_str()), Some(b"13" | b"8")) {
-        return Err(Fault { versions: true, ..bad("Missing or invalid Sec-WebSocket-Version header") });
-    }
-    if headers.contains_key(SEC_WEBSOCKET_PROTOCOL) && protocols(headers).is_none() {
-        return Err(bad("Invalid Sec-WebSocket-Protocol header"));
-    }
-    let digest = Sha1::new().chain_update(key).chain_update(GUID.as_bytes()).finalize();
-    HeaderValue::from_str(&BASE64_STANDARD.encode(digest)).map_err(|_| bad("Missing or invalid Sec-WebSocket-Key header"))
-}
-
-/// The value of a header that may stand only once.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
-    let mut values = headers.get_all(name).into_iter();
-    values.next().filter(|_| values.next().is_none()).map(HeaderValue::as_bytes)
-}
-
-/// The offered subprotocols, in order; `None` when the list is malformed.
-fn protocols(headers: &HeaderMap) -> Option<Vec<String>> {
-    let mut offered: Vec<String> = Vec::new();
-    for value in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
-        for name in value.to_str().ok()?.split(',') {
-            let name = name.trim_matches([' ', '\t']);
-            let token = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
-            if !token || offered.iter().any(|other| other == name) {
-                return None;
-            }
-            offered.push(name.to_owned());
-        }
-    }
-    Some(offered)
-}
-
-/// 101 with the headers of the protocol and nothing else.
-fn switching(headers: &HeaderMap, accept: &HeaderValue) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let reply = response.headers_mut();
-    reply.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    reply.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    reply.insert(SEC_WEBSOCKET_ACCEPT, accept.clone());
-    let first = protocols(headers).and_then(|offered| offered.into_iter().next());
-    if let Some(first) = first.and_then(|first| HeaderValue::from_str(&first).ok()) {
-        reply.insert(SEC_WEBSOCKET_PROTOCOL, first);
-    }
-    response
-}
-
-/// A refusal is a status and nothing else.
-fn refuse(state: &Gateway, reason: Refused, status: StatusCode) -> Response {
-    state.metrics.refused_upgrades.with_label_values(&[reason.label()]).inc();
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
+    let bounds = &state.config.bounds;
+    let opening = Opening {
+        socket: parts.io.into_inner(),
+        early: parts.read_buf,
+        place: admitted.place,
+        mode: gate.mode,
+        identity: admitted.identity,
+        limits: ConnectionOptions {
+            auth_timeout: gate.auth_timeout,
+            heartbeat: gate.heartbeat,
+            messages: MessageLimits { authenticated: bounds.message_bytes, unauthenticated: bounds.message_bytes_unauthenticated },
+            queue: bounds.send_queue_bytes,
+            operations: bounds.pending_operations,
+        },
+    };
+    let connection = lifecycle::open(&state.metrics, opening);
+    connection.session().look_again(&state.authenticator, admitted.access_changes).await;
+    lifecycle::run(&endpoint, &state.metrics, connection).await;
+    drop(permit);
 }
 
 impl Refused {
     const fn label(self) -> &'static str {
         match self {
-            Self::ConnectionLimit => "connection_limit",
+            Self::NoPlace(NoPlace::Full) => "connection_limit",
+            Self::NoPlace(NoPlace::TooManyUnauthenticated) => "unauthenticated_limit",
+            Self::NoPlace(NoPlace::Draining) => "draining",
             Self::Origin => "origin",
             Self::Credentials => "credentials",
             Self::Unavailable => "unavailable",
-            Self::Handshake => "handshake",
+            Self::Handshake(_) => "handshake",
         }
     }
-}
 
-impl Fault {
-    fn answer(&self) -> Response {
-        let mut response = Response::new(Body::from(self.text));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-        if self.versions {
-            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13, 8"));
-        }
-        response
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parts(headers: &[(&str, &str)]) -> Parts {
-        let mut request = Request::builder().uri("/websocket");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.body(Body::empty()).unwrap().into_parts().0
-    }
-
-    #[test]
-    fn handshake_faults_are_named_in_order() {
-        let key = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-        let check = |headers: &[(&str, &str)], expect: Result<&str, &str>| {
-            let outcome = handshake(&parts(headers));
-            assert_eq!(outcome.as_ref().map(|accept| accept.to_str().unwrap()).map_err(|fault| fault.text), expect, "{headers:?}");
+    fn reply(self) -> Response<Body> {
+        let status = match self {
+            Self::NoPlace(NoPlace::Full | NoPlace::TooManyUnauthenticated) | Self::Origin => StatusCode::FORBIDDEN,
+            Self::NoPlace(NoPlace::Draining) | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Credentials => StatusCode::UNAUTHORIZED,
+            Self::Handshake(fault) => return fault.reply(),
         };
-        let ok = [("upgrade", "WebSocket"), key, ("sec-websocket-version", "13")];
-        check(&ok, Ok("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-        check(&[("upgrade", "h2c")], Err("Invalid Upgrade header"));
-        check(&[("upgrade", "websocket")], Err("Missing or invalid Sec-WebSocket-Key header"));
-        check(&[("upgrade", "websocket"), ("sec-websocket-key", "short")], Err("Missing or invalid Sec-WebSocket-Key header"));
-        check(&[("upgrade", "websocket"), key, ("sec-websocket-version", "7")], Err("Missing or invalid Sec-WebSocket-Version header"));
-        check(&[ok[0], key, ok[2], ("sec-websocket-protocol", "a,,b")], Err("Invalid Sec-WebSocket-Protocol header"));
-        check(&[ok[0], key, ok[2], ("content-length", "5")], Err("An upgrade request has no body"));
-        check(&[ok[0], key, ok[2], ("sec-websocket-protocol", "a, b")], Ok("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        closing(status, Body::empty())
     }
+}
+
+/// A reply after which the connection ends.
+fn closing(status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// A fault with a text for people.
+fn explained(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = closing(status, Body::from(text));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    response
+}
+
+/// Whether a list-valued header names `token`, in any case.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
 }

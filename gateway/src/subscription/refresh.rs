@@ -20,6 +20,16 @@ use crate::subscription::request::{Planned, Request};
 
 /// Plans again every subscription of this node, or of the one connection in `only`.
 pub async fn refresh(state: &Arc<Gateway>, only: Option<ConnectionId>) {
+    plan_again(state, only, true).await;
+}
+
+/// Plans again every subscription of a connection whose identity has lapsed for a moment: what the public may not have
+/// waits without a word.
+pub async fn refresh_quietly(state: &Arc<Gateway>, connection: ConnectionId) {
+    plan_again(state, Some(connection), false).await;
+}
+
+async fn plan_again(state: &Arc<Gateway>, only: Option<ConnectionId>, tell: bool) {
     let schema = state.directory.schema();
     let mut permissions_of: HashMap<ConnectionId, Option<Arc<Permissions>>> = HashMap::new();
     let mut planned: HashMap<PlanKey, Result<Planned, Refusal>> = HashMap::new();
@@ -45,7 +55,7 @@ pub async fn refresh(state: &Arc<Gateway>, only: Option<ConnectionId>) {
             Ok(planned) => state.subscriptions.regroup(&held, Some(planned)).await,
             Err(refusal) => {
                 state.subscriptions.regroup(&held, None).await;
-                if !held.refused {
+                if tell && !held.refused {
                     let uid = held.request.uid.as_deref().map(server::text_uid);
                     let frame = server::error(MessageType::Subscribe, &ClientError::from(refusal), uid.as_ref());
                     // A closed connection needs no telling.

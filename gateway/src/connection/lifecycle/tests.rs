@@ -264,7 +264,7 @@ async fn an_idle_connection_costs_little() {
     let (_client, opening) = opening(Setting::default(), place).await;
     let (sender, _seen) = tokio::sync::mpsc::channel(1);
     let endpoint = TestEndpoint(sender);
-    let task = std::mem::size_of_val(&super::run(&endpoint, &metrics, opening));
+    let task = std::mem::size_of_val(&super::run(&endpoint, &metrics, super::open(&metrics, opening)));
     let session = std::mem::size_of::<crate::connection::session::Session>();
     println!("task {task} bytes, session {session} bytes");
     assert!(task < 3072 && session < 512, "what every idle connection holds");
