@@ -18,3 +18,5 @@ mod guides;
 mod harness;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod rfc6455;
