@@ -60,7 +60,7 @@ fn authenticated() -> Vec<Row> {
         ),
         row(
             "parts that are too much, and no last one",
-            &vec![text(vec![b'a'; 10_000]).more(), continuation(vec![b'a'; 10_000]).more(), continuation("a").more()],
+            &[text(vec![b'a'; 10_000]).more(), continuation(vec![b'a'; 10_000]).more(), continuation("a").more()],
             &[closed(1009)],
         ),
         row("what came before is answered", &[text(say("a")), text(more)], &[answer("a"), closed(1009)]),
@@ -74,7 +74,7 @@ fn unauthenticated() -> Vec<Row> {
         row("one byte too many in parts", &in_parts(TEXT, auth_at_length(LARGEST_BEFORE + 1).as_bytes(), 400), &[closed(1009)]),
         row(
             "parts that are too much, and no last one",
-            &vec![text(vec![b'a'; 600]).more(), continuation(vec![b'a'; 401]).more()],
+            &[text(vec![b'a'; 600]).more(), continuation(vec![b'a'; 401]).more()],
             &[closed(1009)],
         ),
         row("as much as is allowed later", &[text("").declaring(LARGEST as u64)], &[closed(1009)]),

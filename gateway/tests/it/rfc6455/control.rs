@@ -117,7 +117,7 @@ async fn a_broken_connection_ends(port: u16) -> Result<()> {
             match peer.next().await.with_context(|| format!("the stream ended {place}"))? {
                 // Nobody is to read it, but a close is no harm.
                 Incoming::Close(_) => {}
-                end => break end,
+                end @ (Incoming::Text(_) | Incoming::Pong(_) | Incoming::End | Incoming::Reset) => break end,
             }
         };
         ensure!(matches!(end, Incoming::End | Incoming::Reset), "the stream ended {place}: {end:?}");
