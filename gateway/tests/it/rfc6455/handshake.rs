@@ -284,7 +284,7 @@ fn the_request() -> Vec<Attempt> {
         attempt("4.2.1: a request as in the RFC", &new(), upgraded()),
         attempt("4.2.1: POST", &new().line("POST {} HTTP/1.1"), Outcome::Refused(&[405], "Invalid HTTP method")),
         attempt("4.2.1: OPTIONS", &new().line("OPTIONS {} HTTP/1.1"), Outcome::Refused(&[405], "Invalid HTTP method")),
-        attempt("4.2.1: a method in small letters is another method", &new().line("get {} HTTP/1.1"), Outcome::Refused(&[405], "")),
+        attempt("4.2.1: a method in small letters is another method", &new().line("get {} HTTP/1.1"), Outcome::Refused(&[400, 405], "")),
         attempt("4.2.1: HTTP/1.0 cannot be upgraded", &new().line("GET {} HTTP/1.0"), Outcome::Answered(&[400, 404, 426, 505])),
         attempt("4.2.1: HTTP/2.0 in the form of 1.1", &new().line("GET {} HTTP/2.0"), Outcome::Dropped),
         attempt("4.2.1: HTTP/0.9", &new().line("GET {}"), Outcome::Dropped),
