@@ -104,6 +104,8 @@ pub(super) async fn run(incoming: &mut Incoming, conversation: &mut impl Convers
         let mut consumed = 0;
         let (mut frames, _) = fastwebsockets::after_handshake_split(&mut *incoming, tokio::io::sink(), Role::Server);
         frames.set_auto_pong(false);
+        // Its list of close codes is older than the registry of them.
+        frames.set_auto_close(false);
         while session.received() - unconsumed > consumed || consumed == 0 {
             let limit = if session.must_authenticate() { limits.unauthenticated } else { limits.authenticated };
             let room = limit.saturating_sub(parts.as_ref().map_or(0, |parts| parts.bytes.len()));
@@ -125,6 +127,8 @@ pub(super) async fn run(incoming: &mut Incoming, conversation: &mut impl Convers
 struct Parts {
     text: bool,
     bytes: BytesMut,
+    /// Of a text, how many bytes are known to be UTF-8: all but the begin of a character whose rest is to come.
+    valid: usize,
 }
 
 /// One frame, unmasked.
@@ -160,7 +164,7 @@ fn step(piece: Piece, room: usize, parts: &mut Option<Parts>, session: &Session)
         return Err(if control { CloseReason::ProtocolError } else { CloseReason::MessageTooBig });
     }
     match (opcode, parts.take()) {
-        (OpCode::Close, _) => Err(CloseReason::ClientClosed(close_code(&payload))),
+        (OpCode::Close, _) => Err(closed(&payload)),
         (OpCode::Ping, before) => {
             session.send(Frame::pong(&payload));
             *parts = before;
@@ -173,21 +177,36 @@ fn step(piece: Piece, room: usize, parts: &mut Option<Parts>, session: &Session)
         (OpCode::Text | OpCode::Binary, None) if fin => Ok(Some(payload)),
         (OpCode::Text | OpCode::Binary, None) => {
             // A copy of its own: the payload shares the parser's buffer.
-            *parts = Some(Parts { text: opcode == OpCode::Text, bytes: BytesMut::from(&*payload) });
+            let mut message = Parts { text: opcode == OpCode::Text, bytes: BytesMut::from(&*payload), valid: 0 };
+            message.check(fin)?;
+            *parts = Some(message);
             Ok(None)
         }
         (OpCode::Continuation, Some(mut message)) => {
             message.bytes.extend_from_slice(&payload);
+            message.check(fin)?;
             if !fin {
                 *parts = Some(message);
                 return Ok(None);
             }
-            if message.text && std::str::from_utf8(&message.bytes).is_err() {
-                return Err(CloseReason::InvalidText);
-            }
             Ok(Some(message.bytes))
         }
         (OpCode::Text | OpCode::Binary, Some(_)) | (OpCode::Continuation, None) => Err(CloseReason::ProtocolError),
+    }
+}
+
+impl Parts {
+    /// Fails as soon as no continuation could make the text UTF-8 (RFC 6455 §8.1); looks at every byte once.
+    fn check(&mut self, whole: bool) -> Result<(), CloseReason> {
+        if !self.text {
+            return Ok(());
+        }
+        match std::str::from_utf8(self.bytes.get(self.valid..).unwrap_or_default()) {
+            Ok(text) => self.valid += text.len(),
+            Err(error) if error.error_len().is_some() || whole => return Err(CloseReason::InvalidText),
+            Err(error) => self.valid += error.valid_up_to(),
+        }
+        Ok(())
     }
 }
 
@@ -200,8 +219,16 @@ fn owned(payload: Payload<'_>) -> BytesMut {
     }
 }
 
-fn close_code(payload: &[u8]) -> Option<u16> {
-    payload.first_chunk().map(|code| u16::from_be_bytes(*code))
+/// What a close frame says (RFC 6455 §5.5.1, §7.4). 1012 to 1014 are registered since.
+fn closed(payload: &[u8]) -> CloseReason {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return if payload.is_empty() { CloseReason::ClientClosed(None) } else { CloseReason::ProtocolError };
+    };
+    match u16::from_be_bytes(*code) {
+        _ if std::str::from_utf8(reason).is_err() => CloseReason::InvalidText,
+        code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => CloseReason::ClientClosed(Some(code)),
+        _ => CloseReason::ProtocolError,
+    }
 }
 
 /// What a fault of the wire means for the connection.
