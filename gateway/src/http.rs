@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::header::UPGRADE;
-use axum::http::{Method, Uri};
+use axum::http::header::{CONNECTION, UPGRADE};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{any, get, post};
@@ -74,7 +74,7 @@ pub fn router(state: &Arc<Gateway>, page: Option<Page>) -> Router {
 /// The sockets have paths of the user's choice; what is none of them does not exist.
 async fn fallback(State(state): State<Arc<Gateway>>, request: Request) -> Response {
     let sockets = &state.config.websockets;
-    if !request.headers().contains_key(UPGRADE) {
+    if !wants_upgrade(request.headers()) {
         return route_not_found(request.uri());
     }
     let path = request.uri().path();
@@ -94,6 +94,12 @@ async fn fallback(State(state): State<Arc<Gateway>>, request: Request) -> Respon
         return upgrade::upgrade(&state, gate, LogsEndpoint::new(Arc::clone(&state)), request).await;
     }
     route_not_found(request.uri())
+}
+
+/// Whether a request asks for another protocol: `Upgrade` counts only where `Connection` names it (RFC 9110 §7.8).
+fn wants_upgrade(headers: &HeaderMap) -> bool {
+    let mut options = headers.get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    headers.contains_key(UPGRADE) && options.any(|option| option.trim().eq_ignore_ascii_case("upgrade"))
 }
 
 /// The answer for a path that nobody owns.

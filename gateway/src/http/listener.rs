@@ -18,8 +18,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::header::DATE;
-use axum::http::{HeaderValue, Request, Response, StatusCode};
+use axum::http::header::{CONNECTION, DATE, HOST};
+use axum::http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -121,9 +121,24 @@ async fn connection(
 }
 
 async fn answer(router: Router, request: Request<Incoming>) -> Response<Body> {
+    if !names_its_host(&request) {
+        let mut refused = Response::new(Body::empty());
+        *refused.status_mut() = StatusCode::BAD_REQUEST;
+        refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return refused;
+    }
     match router.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
+    }
+}
+
+/// RFC 9112 §3.2: a request without `Host`, or with two, means one thing here and another to the proxy in front.
+fn names_its_host(request: &Request<Incoming>) -> bool {
+    match request.headers().get_all(HOST).into_iter().count() {
+        0 => request.version() < Version::HTTP_11,
+        1 => true,
+        _ => false,
     }
 }
 
