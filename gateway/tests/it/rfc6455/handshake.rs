@@ -144,14 +144,17 @@ pub(super) const fn upgraded() -> Outcome {
 /// Plays every row whole and byte by byte.
 pub(super) async fn play(port: u16, attempts: &[Attempt]) -> Result<()> {
     let mut wrong = Vec::new();
+    let mut played = 0;
     for (name, bytes, outcome) in attempts {
         let chopped = (bytes.len() <= 4096).then_some(Delivery::Bytes);
         for delivery in [Some(Delivery::Whole), chopped].into_iter().flatten() {
+            played += 1;
             if let Err(error) = play_attempt(port, bytes, outcome, delivery).await {
                 wrong.push(format!("{name} ({delivery:?}): {error:#}"));
             }
         }
     }
+    println!("{} rows, played in {played} ways", attempts.len());
     ensure!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), attempts.len(), wrong.join("\n"));
     Ok(())
 }
@@ -238,8 +241,9 @@ async fn reply(client: &mut RawClient) -> Result<Option<Reply>> {
     }
     let head = String::from_utf8(head)?;
     let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")).and_then(|line| line.get(..3)).context("no status")?;
-    let status = status.parse()?;
+    let line = lines.next().context("no status")?;
+    let status = line.strip_prefix("HTTP/1.1 ").or_else(|| line.strip_prefix("HTTP/1.0 ")).and_then(|rest| rest.get(..3));
+    let status = status.with_context(|| format!("no status: {line}"))?.parse()?;
     let headers: Vec<(String, String)> =
         lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
     let mut reply = Reply { status, headers, body: String::new() };

@@ -66,14 +66,17 @@ pub(super) const fn closed(code: u16) -> Expect {
 /// Plays every row in every way, each on a connection of its own.
 pub(super) async fn play(port: u16, phase: Phase, rows: &[Row]) -> Result<()> {
     let mut wrong = Vec::new();
+    let mut played = 0;
     for row in rows {
         let chopped = (row.bytes.len() <= CHOPPED_MAX).then_some(Delivery::Bytes);
         for delivery in [Some(Delivery::Whole), chopped].into_iter().flatten() {
+            played += 1;
             if let Err(error) = play_row(port, phase, row, delivery).await {
                 wrong.push(format!("{} ({phase:?}, {delivery:?}): {error:#}", row.name));
             }
         }
     }
+    println!("{} rows, played in {played} ways", rows.len());
     ensure!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
     Ok(())
 }
