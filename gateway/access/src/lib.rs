@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! JSON query ─query─▶ Query ─planner (schema + permissions + variables)─▶ ReadPlan ─┬─sql─▶ Statement (text + parameters)
-//!                                                                                  └─row─▶ LocalView (matches row images)
+//!                                                                                  └─row─▶ Membership, Projection, Order (over row images)
 //! JSON payload ─payload (schema + permissions + variables)─▶ checked, preset, cast values ─▶ Statement
 //! ```
 

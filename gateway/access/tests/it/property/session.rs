@@ -17,12 +17,28 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn start() -> Self {
+        Self::of(None).await
+    }
+
+    /// With a database whose text follows ICU's rules for `locale`.
+    pub(crate) async fn in_locale(locale: &str) -> Self {
+        Self::of(Some(locale)).await
+    }
+
+    async fn of(locale: Option<&str>) -> Self {
         let settings = [("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off"), ("jit", "off"), ("TimeZone", "UTC")];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let server = PrivatePostgres::start(PrivatePostgresOptions { settings, ..PrivatePostgresOptions::default() }).await.unwrap();
-        let (client, connection) = tokio_postgres::connect(&server.config("postgres"), NoTls).await.unwrap();
         let tasks = Tasks::new();
+        let (mut client, connection) = tokio_postgres::connect(&server.config("postgres"), NoTls).await.unwrap();
         tasks.spawn("database session", connection);
+        if let Some(locale) = locale {
+            let create = format!("create database foreign_locale template template0 locale_provider icu icu_locale '{locale}'");
+            client.batch_execute(&create).await.unwrap();
+            let (other, connection) = tokio_postgres::connect(&server.config("foreign_locale"), NoTls).await.unwrap();
+            tasks.spawn("database session", connection);
+            client = other;
+        }
         Self { client, _tasks: tasks, _server: server }
     }
 

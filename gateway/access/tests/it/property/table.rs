@@ -66,11 +66,13 @@ impl Table {
         Self::new("t", vec![Key::Integer.field(), field.clone()], vec![(Arc::new(field), kind)], Vec::new())
     }
 
-    pub(crate) async fn create(database: &Database, random: &mut impl Rng, name: &str) -> Self {
+    /// `collated`: text without a collation of its own has that of the database, which is not bytewise.
+    pub(crate) async fn create(database: &Database, random: &mut impl Rng, name: &str, collated: bool) -> Self {
         let key = *[Key::Integer, Key::BigInteger, Key::Uuid, Key::String].choose(random).unwrap();
         let mut types: Vec<&'static ColumnType> = (0..random.random_range(5..10)).map(|_| COMPARABLE.choose(random).unwrap()).collect();
         types.extend((0..random.random_range(2..5)).map(|_| OTHERS.choose(random).unwrap()));
         let mut fields = vec![key.field()];
+        fields[0].collated |= collated && &*fields[0].database_type == "varchar";
         let mut definitions = vec![format!("id {} primary key", fields[0].database_type)];
         let mut columns = Vec::new();
         for (index, kind) in types.into_iter().enumerate() {
@@ -79,7 +81,8 @@ impl Table {
             let name = if index == 3 { format!("C \"{index}\\é") } else { format!("c{index}") };
             let quoted = name.replace('"', "\"\"");
             definitions.push(format!("\"{quoted}\" {}{}", kind.sql, if nullable { "" } else { " not null" }));
-            let field = field(name, kind, nullable);
+            let mut field = field(name, kind, nullable);
+            field.collated |= collated && matches!(kind.name, "text" | "varchar");
             columns.push((Arc::new(field.clone()), kind));
             fields.push(field);
         }
