@@ -117,7 +117,7 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     });
     tasks.spawn("feed", feed::run(Arc::clone(&state), node_feed.items, health.clone(), parts.clone()));
 
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {} (HOST, PORT)", config.listen))?;
+    let listener = http::listener::bind(config.listen).with_context(|| format!("cannot listen on {} (HOST, PORT)", config.listen))?;
     let address = listener.local_addr()?;
     health.set(Phase::Ready);
     tracing::info!(%address, "ready");

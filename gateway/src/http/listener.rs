@@ -25,12 +25,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use service_runtime::{Backoff, CancellationToken, Tasks};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
 
 /// The largest head of a request, and what is buffered of a body.
 const HEAD_BYTES: usize = 64 * 1024;
+/// More than any system allows; it takes as much of it as it can.
+const BACKLOG: u32 = 65_535;
 /// Headers of one request.
 const HEADERS: usize = 100;
 
@@ -46,6 +48,19 @@ pub struct ListenerLimits {
 /// The place of one TCP connection among those that a node may hold; whoever takes over the socket keeps it.
 #[derive(Debug, Clone)]
 pub struct ConnectionPermit(#[expect(dead_code, reason = "held for its Drop")] Arc<OwnedSemaphorePermit>);
+
+/// Listens on `address`, with the longest backlog that the system allows: where it is too short, a client of a reconnecting
+/// herd may believe itself connected to a server that has never heard of it.
+///
+/// # Errors
+/// When the address is taken or not ours.
+pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart must not wait for old connections to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Accepts until `shutdown`; then connections end after the request that they are at. Returns once nothing new is accepted.
 pub async fn serve(listener: TcpListener, router: Router, limits: ListenerLimits, tasks: &Tasks, shutdown: CancellationToken) {

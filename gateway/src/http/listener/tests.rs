@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use axum::routing::get;
+use futures_util::future::try_join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Notify;
 
@@ -39,7 +40,7 @@ impl Server {
             .route("/peer", get(|info: ConnectInfo<SocketAddr>| async move { info.0.ip().to_string() }))
             .route("/panic", get(fails))
             .route("/slow", get(move || async move { waits.wait().await }));
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let (tasks, shutdown) = (Tasks::new(), CancellationToken::new());
         let (own, token) = (tasks.clone(), shutdown.clone());
@@ -133,4 +134,13 @@ async fn a_shutdown_lets_requests_finish_and_takes_no_new_ones() {
     assert_eq!(server.tasks.finish(Duration::from_secs(5)).await, 0, "nothing is left, the idle connection included");
     drop(idle);
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_herd_that_comes_at_once_and_says_nothing_goes_away() {
+    let server = Server::start(10_000, Duration::from_millis(500)).await;
+    let mut clients = try_join_all((0..2000).map(|_| TcpStream::connect(server.address))).await.unwrap();
+    for client in &mut clients {
+        assert_eq!(rest(client).await, "");
+    }
 }
