@@ -36,7 +36,7 @@ pub enum Worker {
     /// Another process captures; events come through Redis.
     Elsewhere,
     /// This process captures too, and the bus never leaves it.
-    Embedded(WorkerConfig),
+    Embedded(Box<WorkerConfig>),
 }
 
 /// Everything that a run needs.
@@ -168,7 +168,7 @@ fn start_worker(
     let Worker::Embedded(config) = worker else { return Ok(None) };
     let metrics = Arc::new(CaptureMetrics::register(registry)?);
     let control = WorkerControl::new();
-    let running = worker::run(config, Arc::clone(bus), metrics, control.clone(), tasks.clone(), parts.clone());
+    let running = worker::run(*config, Arc::clone(bus), metrics, control.clone(), tasks.clone(), parts.clone());
     let (parts, shutdown) = (parts.clone(), shutdown.clone());
     tasks.spawn("change-capture", async move {
         let ended = running.await;

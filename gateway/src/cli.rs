@@ -61,8 +61,12 @@ pub fn main() -> ExitCode {
             match reader.finish(worker) {
                 Err(faults) => usage(&faults),
                 Ok(worker) => block_on(async |tasks, shutdown| {
-                    app::run(Run { config, capacity, worker: Worker::Embedded(worker), page: None, ready: None, lines }, tasks, shutdown)
-                        .await
+                    app::run(
+                        Run { config, capacity, worker: Worker::Embedded(Box::new(worker)), page: None, ready: None, lines },
+                        tasks,
+                        shutdown,
+                    )
+                    .await
                 }),
             }
         }),
@@ -145,7 +149,8 @@ fn usage(faults: &[Fault]) -> ExitCode {
 /// All settings of this program.
 fn settings() -> Vec<&'static Setting> {
     let mut all: Vec<&Setting> = SETTINGS.iter().collect();
-    all.extend(change_capture::SETTINGS.iter().filter(|setting| !SETTINGS.iter().any(|own| own.name == setting.name)));
+    let shared = change_capture::SETTINGS.iter().chain(change_capture::BUS_CAPACITY_SETTINGS);
+    all.extend(shared.filter(|setting| !SETTINGS.iter().any(|own| own.name == setting.name)));
     all
 }
 
@@ -181,4 +186,22 @@ pub(crate) fn say(text: &str) {
 fn complain(text: &str) {
     use std::io::Write as _;
     let _written = std::io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_document_is_true() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text == settings_markdown(), "docs/configuration.md is old: gateway settings > docs/configuration.md");
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
 }

@@ -342,7 +342,9 @@ impl Config {
     /// Names that look like ours or Directus' socket settings but are not known: most likely misspelt.
     #[must_use]
     pub fn unknown_names(lookup: &dyn Lookup) -> Vec<String> {
-        let known = |name: &str| SETTINGS.iter().chain(change_capture::SETTINGS).any(|setting| setting.name == name);
+        let known = |name: &str| {
+            SETTINGS.iter().chain(change_capture::SETTINGS).chain(change_capture::BUS_CAPACITY_SETTINGS).any(|setting| setting.name == name)
+        };
         let ours = |name: &str| ["WEBSOCKETS_", "GATEWAY_", "CAPTURE_"].iter().any(|prefix| name.starts_with(prefix));
         lookup.names().into_iter().filter(|name| ours(name) && !known(name)).collect()
     }

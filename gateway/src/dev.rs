@@ -93,7 +93,12 @@ async fn serve(
     let text = greeting(options, postgres);
     let page = Page { html: PAGE.replace("{{token}}", DEMO_TOKEN).replace("{{psql}}", &escape_html(&psql(postgres))) };
     let ready = Box::new(move || say(&text));
-    app::run(Run { config, capacity, worker: Worker::Embedded(worker), page: Some(page), ready: Some(ready), lines }, tasks, shutdown).await
+    app::run(
+        Run { config, capacity, worker: Worker::Embedded(Box::new(worker)), page: Some(page), ready: Some(ready), lines },
+        tasks,
+        shutdown,
+    )
+    .await
 }
 
 /// The environment of a node on the private Postgres. What the user set himself about sockets and limits stays.

@@ -44,6 +44,7 @@ pub async fn watch(control: &FeedControl) -> Result<(), BusError> {
 
 /// Hands out events until `shutdown`.
 pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shutdown: CancellationToken) {
+    access_change::watch_concerns(&state).await;
     loop {
         // Both are cancel-safe: an item that was not returned is returned by the next call.
         let item = tokio::select! {
@@ -54,14 +55,14 @@ pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shut
             None => return,
             Some(FeedItem::Event(event)) => {
                 state.metrics.events.with_label_values(&["received"]).inc();
-                if WATCHED.contains(&&*event.collection) {
+                if WATCHED.contains(&&*event.collection) || state.directory.concerns(&event.collection) {
                     access_change::apply(&state, &event).await;
                 }
                 state.subscriptions.event(event).await;
             }
             Some(FeedItem::Gap { collection, reason }) => {
                 tracing::warn!(collection = &*collection, ?reason, "changes were lost on the bus; views are read again");
-                if WATCHED.contains(&&*collection) {
+                if WATCHED.contains(&&*collection) || state.directory.concerns(&collection) {
                     access_change::everything(&state).await;
                 }
                 state.subscriptions.gap(&collection).await;
@@ -91,6 +92,12 @@ pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shut
 /// When the database cannot be read.
 pub async fn clear_caches(state: &Arc<Gateway>) -> Result<(), crate::database::DatabaseError> {
     state.directory.reload().await?;
+    access_change::watch_concerns(state).await;
     subscription::refresh(state, None).await;
     Ok(())
+}
+
+/// Everything that identities and permissions rest on is looked at again, on this node, before this returns.
+pub async fn look_again(state: &Arc<Gateway>) {
+    access_change::everything(state).await;
 }

@@ -14,6 +14,7 @@ mod query_string;
 mod reply;
 mod request_log;
 mod server;
+mod system;
 pub mod upgrade;
 mod users;
 mod utils;
@@ -59,7 +60,8 @@ pub fn router(state: &Arc<Gateway>, page: Option<Page>) -> Router {
         .route("/server/ping", get(server::ping))
         .route("/server/health", get(server::health))
         .route("/server/info", get(server::info))
-        .route("/utils/cache/clear", post(utils::clear_cache));
+        .route("/utils/cache/clear", post(utils::clear_cache))
+        .merge(system::routes());
     if let Some(page) = page {
         router = router.route("/", get(move || async move { Html(page.html) }));
     }

@@ -30,13 +30,13 @@ pub enum Refusal {
     /// The payload breaks validation rules.
     FailedValidation(Vec<ValidationFailure>),
     /// The unique constraint of a field.
-    NotUnique { collection: String, field: Option<String>, value: Option<String> },
+    NotUnique { collection: String, field: Option<String>, value: Option<Value> },
     /// A foreign key points nowhere, or is still pointed to.
     InvalidForeignKey { collection: Option<String>, field: Option<String>, value: Option<String> },
     /// A number does not fit.
-    ValueOutOfRange { collection: String, field: Option<String>, value: Option<String> },
+    ValueOutOfRange { collection: String, field: Option<String>, value: Option<Value> },
     /// A text does not fit.
-    ValueTooLong { collection: String, field: Option<String>, value: Option<String> },
+    ValueTooLong { collection: String, field: Option<String>, value: Option<Value> },
     /// NULL where none is allowed.
     NotNull { collection: String, field: String },
     /// A value has a form that its column cannot take.
@@ -162,7 +162,7 @@ impl Refusal {
         match self {
             Self::Forbidden => {}
             Self::ForbiddenCollection { .. } | Self::ForbiddenFields { .. } | Self::ForbiddenAction { .. } => {
-                map.insert("reason".into(), json!(self.reason().unwrap_or_default().trim_end_matches('.')));
+                map.insert("reason".into(), json!(self.reason().unwrap_or_default()));
             }
             Self::InvalidQuery(reason) | Self::InvalidPayload(reason) => {
                 map.insert("reason".into(), json!(reason));
@@ -331,9 +331,10 @@ impl ValidationRule {
 }
 
 /// `Value "V" for field "F" in collection "C" ` with the parts that are known.
-fn subject(value: &Option<String>, field: &Option<String>, collection: Option<&String>) -> String {
+fn subject(value: &Option<Value>, field: &Option<String>, collection: Option<&String>) -> String {
     let mut text = String::from("Value ");
     if let Some(value) = value {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         text.push_str(&format!("\"{value}\" "));
     }
     if let Some(field) = field {
@@ -384,7 +385,7 @@ mod tests {
             "You don't have permissions to perform \"update\" for the field(s) \"title\" in collection \"articles\" or it does not exist.",
         );
         check(
-            Refusal::NotUnique { collection: "tags".into(), field: Some("label".into()), value: Some("alpha".into()) },
+            Refusal::NotUnique { collection: "tags".into(), field: Some("label".into()), value: Some(json!("alpha")) },
             "Value \"alpha\" for field \"label\" in collection \"tags\" has to be unique.",
         );
         check(

@@ -158,11 +158,13 @@ impl Writer {
             let (mut set, row) = self.root_set(level, &mut scope, chosen, false);
             let data = self.set_item(level, &row, &mut set);
             let key = writer::column(&row.alias, &level.collection.primary_key);
-            return Source::Rows { key: format!("{key}::text"), data, from: format!(" FROM {} {}{}", set.name, row.alias, set.joins) };
+            let from = format!(" FROM {} {}{} ORDER BY {}", set.name, row.alias, set.joins, set::place(&row.alias));
+            return Source::Rows { key: format!("{key}::text"), data, from };
         }
-        let from = self.chosen_rows(level, &mut scope, chosen);
+        let rows = self.rows(level, &mut scope, chosen);
         let key = writer::column(&scope.root.alias, &level.collection.primary_key);
-        Source::Rows { key: format!("{key}::text"), data: self.item(level, &scope, None), from }
+        let data = self.item(level, &scope, None);
+        Source::Rows { key: format!("{key}::text"), data, from: format!("{}{}", rows.from, rows.order) }
     }
 
     /// How many rows of the root's collection `access` lets through, of those that filter and search take (`narrowed`).

@@ -20,6 +20,7 @@ pub const SETTINGS: &[Setting] = &[
     s("DB_USER", "", "Database user."),
     s("DB_PASSWORD", "", "Database password."),
     s("DB_CONNECTION_STRING", "", "A postgres:// address instead of the parts."),
+    s("DB_SSL", "false", "TLS to the database; not supported yet, so only false."),
     s("DB_POOL__MAX", "10", "Database connections of one node."),
     s("DB_EXCLUDE_TABLES", "spatial_ref_sys,sysdiagrams", "Tables that are no collections."),
     s("GATEWAY_QUERY_TIMEOUT", "15000", "Milliseconds that a statement may run."),

@@ -214,6 +214,24 @@ impl Session {
         Ok(())
     }
 
+    /// Works out roles and policies anew after a change of them, without the database.
+    pub fn revise(&self, authenticator: &Authenticator) {
+        for _attempt in 0..RECHECKS {
+            let (identity, revision) = {
+                let standing = self.standing();
+                (standing.identity().clone(), standing.revision())
+            };
+            let current = match authenticator.revise(&identity) {
+                Recheck::Same => self.standing().revision() == revision,
+                Recheck::Changed(changed) => self.standing().revise(revision, changed),
+                Recheck::Ended => self.end_access(revision),
+            };
+            if current {
+                return;
+            }
+        }
+    }
+
     /// How many bytes have come from it: grows as long as it lives.
     #[must_use]
     pub fn received(&self) -> u64 {

@@ -36,7 +36,7 @@ pub fn to_refusal(error: &DatabaseError, collection: &str, payload: Option<&Map<
         }
         "23503" => {
             let field = subject.constrained_field(error);
-            let sent = field.as_deref().and_then(|field| subject.sent(field));
+            let sent = field.as_deref().and_then(|field| subject.sent(field)).as_ref().and_then(scalar_text);
             // A nested row's value is in the detail: it is what the client sent.
             let value = sent.or_else(|| field.as_ref().and_then(|_| key_values(error)));
             Refusal::InvalidForeignKey { collection: Some(name), field, value }
@@ -75,14 +75,14 @@ impl Subject<'_> {
         self.collection.field(name).map(|field| field.name.to_string())
     }
 
-    /// What the client sent for `field`, as text; nothing for values that never leave the server.
-    fn sent(&self, field: &str) -> Option<String> {
+    /// What the client sent for `field`, if it is worth naming; nothing for values that never leave the server.
+    fn sent(&self, field: &str) -> Option<Value> {
         let known = self.collection.field(field).filter(|field| !field.concealed())?;
-        self.payload?.get(&*known.name).and_then(scalar_text)
+        self.payload?.get(&*known.name).filter(|value| scalar_text(value).is_some()).cloned()
     }
 
     /// The only member of the payload; of several nobody knows which is meant.
-    fn only_field(&self) -> (Option<String>, Option<String>) {
+    fn only_field(&self) -> (Option<String>, Option<Value>) {
         let mut members = self.payload.into_iter().flatten();
         match (members.next(), members.next()) {
             (Some((name, _)), None) if self.collection.field(name).is_some() => (Some(name.clone()), self.sent(name)),

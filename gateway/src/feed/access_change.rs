@@ -19,23 +19,37 @@ const DECISIVE: [&str; 3] = ["status", "role", "token"];
 
 /// Applies one event.
 pub(super) async fn apply(state: &Arc<Gateway>, event: &Arc<ChangeEvent>) {
+    let changed = state.directory.apply_event(event).await.unwrap_or_else(|error| {
+        tracing::error!(%error, collection = &*event.collection, "a change of schema or access could not be read");
+        true
+    });
     match &*event.collection {
         "directus_users" => users(state, event).await,
         "directus_sessions" => sessions(state, event).await,
-        collection => {
-            match state.directory.apply(collection).await {
-                Ok(false) => return,
-                Ok(true) => {}
-                Err(error) => tracing::error!(%error, collection, "a change of schema or access could not be read"),
+        // Roles and policies also decide the flags of an identity.
+        "directus_access" | "directus_policies" | "directus_roles" => {
+            for session in state.connections.sessions() {
+                session.revise(&state.authenticator);
             }
-            // Roles and policies also decide the flags of an identity.
-            if matches!(collection, "directus_access" | "directus_policies" | "directus_roles") {
-                recheck(state, |_| true).await;
-            }
-            subscription::refresh(state, None).await;
         }
+        _ => {}
+    }
+    if changed {
+        watch_concerns(state).await;
+        subscription::refresh(state, None).await;
     }
     state.subscriptions.barrier().await;
+}
+
+/// Subscribes to what the rules of now look through (`$CURRENT_USER.team.name`), so that a change there is heard.
+pub(super) async fn watch_concerns(state: &Gateway) {
+    for collection in state.directory.schema().collections() {
+        if state.directory.concerns(&collection.name)
+            && let Err(error) = state.subscriptions.watch(&collection.name).await
+        {
+            tracing::error!(%error, collection = &*collection.name, "changes of this collection decide permissions and cannot be heard");
+        }
+    }
 }
 
 /// Everything may have changed.
@@ -44,6 +58,7 @@ pub(super) async fn everything(state: &Arc<Gateway>) {
         tracing::error!(%error, "schema and access could not be read again");
     }
     recheck(state, |_| true).await;
+    watch_concerns(state).await;
     subscription::refresh(state, None).await;
     state.subscriptions.barrier().await;
 }
@@ -56,9 +71,6 @@ async fn users(state: &Arc<Gateway>, event: &ChangeEvent) {
         event.rows.iter().filter(|row| decisive(row)).filter_map(|row| serde_json::from_str(row.key.get()).ok()).collect();
     if changed.is_empty() && event.operation != Operation::Reset {
         return;
-    }
-    if let Err(error) = state.directory.apply("directus_users").await {
-        tracing::error!(%error, "a change of users could not be read");
     }
     let all = event.operation == Operation::Reset;
     let touched = recheck(state, |session| all || session.accountability().user.is_some_and(|user| changed.contains(&user))).await;

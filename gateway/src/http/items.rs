@@ -144,7 +144,7 @@ fn delete_of(body: Value) -> Result<(DeleteTarget, Value), HttpError> {
     }
 }
 
-fn context(caller: &Caller) -> ItemsContext {
+pub(super) fn context(caller: &Caller) -> ItemsContext {
     ItemsContext {
         accountability: Arc::clone(&caller.accountability),
         permissions: Arc::clone(&caller.permissions),

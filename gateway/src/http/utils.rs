@@ -25,5 +25,5 @@ pub(super) async fn clear_cache(State(state): State<Arc<Gateway>>, caller: Calle
         }
     }
     feed::clear_caches(&state).await?;
-    Ok(reply::nothing())
+    Ok(reply::value(&serde_json::Value::Null))
 }

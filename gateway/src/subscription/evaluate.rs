@@ -120,10 +120,7 @@ impl Group {
             }
         }
 
-        let left = match self.left(&rows, &before, &after, event.operation) {
-            Some(left) => left,
-            None => return Ok(Outcome::ReadAgain),
-        };
+        let Some(left) = self.left(&rows, &before, &after, event.operation) else { return Ok(Outcome::ReadAgain) };
         self.remember(&rows, &after, view_keys);
 
         let mut frames = Vec::new();

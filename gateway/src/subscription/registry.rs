@@ -244,6 +244,14 @@ impl Registry {
         self.tell(&held.request.collection, Command::Regroup { subscription: held.id, planned: planned.map(Box::new) }).await;
     }
 
+    /// Hears of `collection` though nobody subscribes to it: the node itself must know.
+    ///
+    /// # Errors
+    /// When the bus cannot be subscribed to.
+    pub async fn watch(&self, collection: &str) -> Result<(), BusError> {
+        self.feed.subscribe(collection).await.map(|_head| ())
+    }
+
     /// Hands an event to its collection.
     pub async fn event(&self, event: Arc<ChangeEvent>) {
         let collection = Arc::clone(&event.collection);

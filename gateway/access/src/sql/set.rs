@@ -65,17 +65,18 @@ pub(super) fn finds(collection: &Collection, relation: &Relation) -> bool {
     collection.field(&relation.many_field).is_some_and(|field| field.indexed)
 }
 
+/// The place of a row in its set, in the order of the level.
+pub(super) fn place(alias: &str) -> String {
+    format!("{alias}.\"{PLACE}\"")
+}
+
 impl Writer {
     /// Materialises the rows of a root level. Returns the set, and a row of it.
     pub(super) fn root_set<'p>(&mut self, level: &'p Level, scope: &mut Scope<'p>, chosen: Option<String>, paged: bool) -> (Set, Row<'p>) {
         let columns = columns(&level.collection, &scope.root.alias);
-        let rows = if paged {
-            let rows = self.rows(level, scope, chosen);
-            let page = self.page(level.limit, level.offset);
-            format!(", row_number() OVER ({}) AS \"{PLACE}\"{}{}{page}", rows.order.trim_start(), rows.from, rows.order)
-        } else {
-            self.chosen_rows(level, scope, chosen)
-        };
+        let rows = self.rows(level, scope, chosen);
+        let page = if paged { self.page(level.limit, level.offset) } else { String::new() };
+        let rows = format!(", row_number() OVER ({}) AS \"{PLACE}\"{}{}{page}", rows.order.trim_start(), rows.from, rows.order);
         self.materialise(&format!("SELECT {columns}{rows}"), &scope.root)
     }
 
@@ -84,7 +85,7 @@ impl Writer {
         let (mut set, row) = self.root_set(level, scope, chosen, true);
         let item = self.set_item(level, &row, &mut set);
         let from = format!(" FROM {} {}{}", set.name, row.alias, set.joins);
-        list_of(&format!("SELECT {item}{from} ORDER BY {}.\"{PLACE}\"", row.alias))
+        list_of(&format!("SELECT {item}{from} ORDER BY {}", place(&row.alias)))
     }
 
     /// The JSON of a row of a set.
