@@ -37,7 +37,7 @@ impl Tally {
     /// The shares that the database may have to decide. A matcher that asks too often is right, and useless.
     pub(crate) fn finish(&self) {
         println!("{self:#?}");
-        if self.plans < 1_000 {
+        if self.plans < 4_000 {
             return;
         }
         let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
