@@ -188,20 +188,24 @@ impl Shared {
 
     /// Where a collection's stream stands.
     async fn head(&self, collection: &str) -> Result<Option<StreamHead>, BusError> {
-        Ok(self.heads(std::slice::from_ref(&collection)).await?.pop().flatten())
+        let mut command = redis::cmd("HMGET");
+        command.arg(self.names.head(collection)).arg("epoch").arg("sequence");
+        let found = command.query_async(&mut self.reading.clone()).await.map_err(unavailable)?;
+        Ok(stream_head(found))
     }
 
-    /// Where several stand, in the order asked.
-    async fn heads(&self, collections: &[impl AsRef<str>]) -> Result<Vec<Option<StreamHead>>, BusError> {
+    /// Where several stand, in the order asked; `None` while no leader has opened the bus. One transaction: a bus that is
+    /// flushed and opened again in the middle would look as if collections had vanished.
+    async fn heads(&self, collections: &[Arc<str>]) -> Result<Option<Vec<Option<StreamHead>>>, BusError> {
         let mut pipeline = redis::pipe();
+        pipeline.atomic().cmd("HMGET").arg(self.names.bus()).arg("epoch").arg("fence");
         for collection in collections {
-            pipeline.cmd("HMGET").arg(self.names.head(collection.as_ref())).arg("epoch").arg("sequence");
-        }
-        if collections.is_empty() {
-            return Ok(Vec::new());
+            pipeline.cmd("HMGET").arg(self.names.head(collection)).arg("epoch").arg("sequence");
         }
         let found: Vec<(Option<u64>, Option<u64>)> = pipeline.query_async(&mut self.reading.clone()).await.map_err(unavailable)?;
-        Ok(found.into_iter().map(|(epoch, sequence)| Some(StreamHead { epoch: Epoch(epoch?), sequence: Sequence(sequence?) })).collect())
+        let mut found = found.into_iter();
+        let opened = found.next().and_then(stream_head);
+        Ok(opened.map(|_| found.map(stream_head).collect()))
     }
 
     /// The epoch and fence in which the bus was opened.
@@ -284,6 +288,10 @@ impl std::fmt::Debug for RedisBus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RedisBus").field("names", &self.0.names).finish_non_exhaustive()
     }
+}
+
+fn stream_head((epoch, sequence): (Option<u64>, Option<u64>)) -> Option<StreamHead> {
+    Some(StreamHead { epoch: Epoch(epoch?), sequence: Sequence(sequence?) })
 }
 
 fn read_reply(reply: &Value, collection: &Arc<str>) -> Result<(), BusError> {

@@ -62,7 +62,37 @@ begin
 end
 $$;
 
--- Arguments of every trigger: the collection and its key column.
+-- Where a statement stands among those of its transaction, for tables whose own triggers may change the same rows again:
+-- such a change is captured before the statement that caused it, because row triggers run before statement triggers. So
+-- a number is drawn at the start of the statement and found again at its end.
+create or replace function tidegate.start_name(relation oid, operation text)
+returns text language plpgsql as $$
+begin
+  return 'tidegate.start_' || relation || '_' || operation || '_' || pg_trigger_depth();
+end
+$$;
+
+create or replace function tidegate.capture_start()
+returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform set_config(tidegate.start_name(tg_relid, tg_op), nextval('tidegate.outbox_id')::text, true);
+  return null;
+end
+$$;
+
+create or replace function tidegate.started(relation oid, operation text, otherwise bigint)
+returns bigint language plpgsql as $$
+declare
+  name text := tidegate.start_name(relation, operation);
+  start text := current_setting(name, true);
+begin
+  if start is null or start !~ '^[0-9]{1,18}$' then return otherwise; end if;
+  perform set_config(name, '', true);
+  return start::bigint;
+end
+$$;
+
+-- Arguments of every trigger: the collection, its key column and, where statements are numbered at their start, a third.
 create or replace function tidegate.capture_insert()
 returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'postgres'
@@ -71,6 +101,7 @@ declare
   c tidegate.control%rowtype;
   n bigint;
   first_id bigint;
+  statement bigint;
   image json;
   key text;
 begin
@@ -84,14 +115,16 @@ begin
     return null;
   end if;
   first_id := nextval('tidegate.outbox_id');
+  statement := first_id;
+  if tg_nargs > 2 then statement := tidegate.started(tg_relid, tg_op, first_id); end if;
   if n = 1 then
     insert into tidegate.outbox (slot, id, xid, statement, collection, operation, rows, written_at, writer_keys, traceparent)
-      values (c.slot, first_id, pg_current_xact_id(), first_id, tg_argv[0], 'c',
+      values (c.slot, first_id, pg_current_xact_id(), statement, tg_argv[0], 'c',
               '[' || tidegate.row_text(key, null, image, tg_argv[1], c.max_value_bytes) || ']', clock_timestamp(),
               nullif(current_setting('tidegate.keys', true), ''), nullif(current_setting('tidegate.traceparent', true), ''));
   else
     insert into tidegate.outbox (slot, id, xid, statement, collection, operation, rows, written_at, writer_keys, traceparent)
-      select c.slot, nextval('tidegate.outbox_id'), pg_current_xact_id(), first_id, tg_argv[0], 'c',
+      select c.slot, nextval('tidegate.outbox_id'), pg_current_xact_id(), statement, tg_argv[0], 'c',
              '[' || part.list || ']', clock_timestamp(),
              nullif(current_setting('tidegate.keys', true), ''), nullif(current_setting('tidegate.traceparent', true), '')
       from (
@@ -121,6 +154,7 @@ declare
   c tidegate.control%rowtype;
   n bigint;
   first_id bigint;
+  statement bigint;
   image json;
   key text;
 begin
@@ -134,14 +168,16 @@ begin
     return null;
   end if;
   first_id := nextval('tidegate.outbox_id');
+  statement := first_id;
+  if tg_nargs > 2 then statement := tidegate.started(tg_relid, tg_op, first_id); end if;
   if n = 1 then
     insert into tidegate.outbox (slot, id, xid, statement, collection, operation, rows, written_at, writer_keys, traceparent)
-      values (c.slot, first_id, pg_current_xact_id(), first_id, tg_argv[0], 'd',
+      values (c.slot, first_id, pg_current_xact_id(), statement, tg_argv[0], 'd',
               '[' || tidegate.row_text(key, image, null, tg_argv[1], c.max_value_bytes) || ']', clock_timestamp(),
               nullif(current_setting('tidegate.keys', true), ''), nullif(current_setting('tidegate.traceparent', true), ''));
   else
     insert into tidegate.outbox (slot, id, xid, statement, collection, operation, rows, written_at, writer_keys, traceparent)
-      select c.slot, nextval('tidegate.outbox_id'), pg_current_xact_id(), first_id, tg_argv[0], 'd',
+      select c.slot, nextval('tidegate.outbox_id'), pg_current_xact_id(), statement, tg_argv[0], 'd',
              '[' || part.list || ']', clock_timestamp(),
              nullif(current_setting('tidegate.keys', true), ''), nullif(current_setting('tidegate.traceparent', true), '')
       from (
@@ -172,6 +208,7 @@ declare
   c tidegate.control%rowtype;
   n bigint;
   first_id bigint;
+  statement bigint;
   before json;
   after json;
   before_key text;
@@ -187,18 +224,20 @@ begin
     return null;
   end if;
   first_id := nextval('tidegate.outbox_id');
+  statement := first_id;
+  if tg_nargs > 2 then statement := tidegate.started(tg_relid, tg_op, first_id); end if;
   if n = 1 then
     select to_json(r) into before from old_rows r limit 1;
     before_key := (before -> tg_argv[1])::text;
   end if;
   if n = 1 and before_key = after_key then
     insert into tidegate.outbox (slot, id, xid, statement, collection, operation, rows, written_at, writer_keys, traceparent)
-      values (c.slot, first_id, pg_current_xact_id(), first_id, tg_argv[0], 'u',
+      values (c.slot, first_id, pg_current_xact_id(), statement, tg_argv[0], 'u',
               '[' || tidegate.row_text(after_key, before, after, tg_argv[1], c.max_value_bytes) || ']', clock_timestamp(),
               nullif(current_setting('tidegate.keys', true), ''), nullif(current_setting('tidegate.traceparent', true), ''));
   else
     insert into tidegate.outbox (slot, id, xid, statement, collection, operation, rows, written_at, writer_keys, traceparent)
-      select c.slot, nextval('tidegate.outbox_id'), pg_current_xact_id(), first_id, tg_argv[0], part.operation,
+      select c.slot, nextval('tidegate.outbox_id'), pg_current_xact_id(), statement, tg_argv[0], part.operation,
              '[' || part.list || ']', clock_timestamp(),
              nullif(current_setting('tidegate.keys', true), ''), nullif(current_setting('tidegate.traceparent', true), '')
       from (

@@ -25,6 +25,13 @@ const CATALOG: &str = "
             from pg_index i cross join unnest(i.indkey::int2[]) with ordinality k(attnum, n)
             join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
             where i.indrelid = coalesce(root.oid, c.oid) and i.indisprimary and k.n <= i.indnkeyatts), '{}') as key,
+         -- A statement's own triggers may change its rows again: directly, through a key that refers to the table itself, or
+         -- by way of other tables' triggers that an action on a foreign key sets off.
+         exists (select from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal and (t.tgtype & 2) = 0
+                    and t.tgfoid not in (select p.oid from pg_proc p where p.pronamespace = to_regnamespace('tidegate')))
+           or exists (select from pg_constraint f where f.confrelid = c.oid and f.contype = 'f'
+                         and (f.confupdtype not in ('a', 'r') or f.confdeltype not in ('a', 'r'))
+                         and (f.conrelid = c.oid or own.triggers)) as ordered,
          has_table_privilege(c.oid, 'trigger') as allowed,
          exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e') as extension,
          coalesce((select array_agg(concat_ws(' ', t.tgname, p.proname, t.tgtype, t.tgenabled, coalesce(t.tgoldtable, '-'),
@@ -36,6 +43,10 @@ const CATALOG: &str = "
             where t.tgrelid = c.oid and p.pronamespace = to_regnamespace('tidegate')), '{}') as trigger_names
     from pg_class c
     left join pg_class root on c.relispartition and root.oid = pg_partition_root(c.oid)
+    cross join (select exists (select from pg_trigger t join pg_class r on r.oid = t.tgrelid
+                   where r.relnamespace = to_regnamespace('public') and not t.tgisinternal and (t.tgtype & 2) = 0
+                     and t.tgfoid not in (select p.oid from pg_proc p where p.pronamespace = to_regnamespace('tidegate'))
+                ) as triggers) own
    where c.relnamespace = to_regnamespace('public') and c.relkind in ('r', 'p', 'f')
    order by c.relname";
 
@@ -140,10 +151,17 @@ struct Table {
     name: String,
     collection: String,
     partition: bool,
-    plan: Result<String, SkipReason>,
+    plan: Result<Plan, SkipReason>,
     /// What [`signatures`] should equal.
     triggers: Vec<String>,
     trigger_names: Vec<String>,
+}
+
+/// How a table is captured.
+struct Plan {
+    key: String,
+    /// Whether statements are numbered at their start.
+    ordered: bool,
 }
 
 /// The tables as they are now, without changing anything; a table that still lacks its triggers counts as locked.
@@ -153,7 +171,7 @@ struct Table {
 pub async fn tables_report(client: &Client, exclude: &[String]) -> Result<TablesReport, DatabaseError> {
     let mut report = TablesReport::default();
     for table in read_tables(client, exclude).await? {
-        let up_to_date = table.plan.as_ref().is_ok_and(|key| table.triggers == signatures(table.relation, &table.collection, key));
+        let up_to_date = table.plan.as_ref().is_ok_and(|plan| table.triggers == signatures(table.relation, &table.collection, plan));
         report.note(&table, up_to_date);
     }
     Ok(report)
@@ -170,7 +188,7 @@ pub async fn sync_tables(client: &Client, exclude: &[String]) -> Result<TablesRe
     let known = read_known(client).await?;
     for table in &tables {
         let (statements, captured) = match &table.plan {
-            Ok(key) if table.triggers != signatures(table.relation, &table.collection, key) => (create_statements(table, key), true),
+            Ok(plan) if table.triggers != signatures(table.relation, &table.collection, plan) => (create_statements(table, plan), true),
             // The triggers are right, but they may not always have been: a restored table brings them along.
             Ok(_) => (String::new(), true),
             Err(_) if !table.triggers.is_empty() => (drop_statements(table), false),
@@ -228,9 +246,9 @@ pub(crate) async fn fingerprint(client: &Client) -> Result<String, DatabaseError
 impl TablesReport {
     fn note(&mut self, table: &Table, done: bool) {
         match &table.plan {
-            Ok(key) if done => {
+            Ok(plan) if done => {
                 if !table.partition {
-                    self.captured.push(CapturedTable { collection: table.collection.clone(), key: key.clone() });
+                    self.captured.push(CapturedTable { collection: table.collection.clone(), key: plan.key.clone() });
                 }
             }
             Ok(_) => self.skipped.push(SkippedTable { collection: table.name.clone(), reason: SkipReason::Locked }),
@@ -261,7 +279,8 @@ fn read_table(row: &Row, exclude: &[String]) -> Result<Table, DatabaseError> {
     } else if !row.try_get::<_, bool>("allowed")? {
         Err(SkipReason::NoPrivilege)
     } else {
-        key.pop().ok_or(SkipReason::NoPrimaryKey)
+        let ordered = row.try_get("ordered")?;
+        key.pop().map(|key| Plan { key, ordered }).ok_or(SkipReason::NoPrimaryKey)
     };
     Ok(Table {
         relation: row.try_get("relation")?,
@@ -275,43 +294,60 @@ fn read_table(row: &Row, exclude: &[String]) -> Result<Table, DatabaseError> {
     })
 }
 
-/// (operation, what it references, the type bits of `pg_trigger`)
-const TRIGGERS: [(&str, &str, u8); 4] = [
-    ("delete", "referencing old table as old_rows", 8),
-    ("insert", "referencing new table as new_rows", 4),
-    ("truncate", "", 32),
-    ("update", "referencing old table as old_rows new table as new_rows", 16),
+/// One trigger of ours.
+struct Trigger {
+    /// Which function it calls, and the middle of its name.
+    function: &'static str,
+    when: &'static str,
+    references: &'static str,
+    /// As in `pg_trigger.tgtype`.
+    bits: u8,
+}
+
+/// In the order of their names.
+const TRIGGERS: [Trigger; 5] = [
+    Trigger { function: "delete", when: "after delete", references: "referencing old table as old_rows", bits: 8 },
+    Trigger { function: "insert", when: "after insert", references: "referencing new table as new_rows", bits: 4 },
+    Trigger { function: "start", when: "before insert or update or delete", references: "", bits: 30 },
+    Trigger { function: "truncate", when: "after truncate", references: "", bits: 32 },
+    Trigger { function: "update", when: "after update", references: "referencing old table as old_rows new table as new_rows", bits: 16 },
 ];
 
+fn triggers(plan: &Plan) -> impl Iterator<Item = &'static Trigger> {
+    TRIGGERS.iter().filter(|trigger| plan.ordered || trigger.function != "start")
+}
+
 /// What [`CATALOG`] reads when the triggers are right.
-fn signatures(relation: u32, collection: &str, key: &str) -> Vec<String> {
-    let arguments: String = [collection, "\0", key, "\0"].iter().flat_map(|text| text.bytes()).map(|byte| format!("{byte:02x}")).collect();
-    TRIGGERS
-        .iter()
-        .map(|(operation, references, bits)| {
+fn signatures(relation: u32, collection: &str, plan: &Plan) -> Vec<String> {
+    let mut arguments = vec![collection, plan.key.as_str()];
+    arguments.extend(plan.ordered.then_some("ordered"));
+    let arguments: String = arguments.iter().flat_map(|text| text.bytes().chain([0])).map(|byte| format!("{byte:02x}")).collect();
+    triggers(plan)
+        .map(|Trigger { function, references, bits, .. }| {
             let old = if references.contains("old_rows") { "old_rows" } else { "-" };
             let new = if references.contains("new_rows") { "new_rows" } else { "-" };
-            format!("tidegate_{operation}_{relation} capture_{operation} {bits} O {old} {new} {arguments}")
+            format!("tidegate_{function}_{relation} capture_{function} {bits} O {old} {new} {arguments}")
         })
         .collect()
 }
 
 /// The names hold the oid of the table. A dump carries our triggers, and whoever restores it must not meet one of the same
 /// name that the worker was quick to create: the restored table is another one, and the dump's triggers are strangers there.
-fn create_statements(table: &Table, key: &str) -> String {
+fn create_statements(table: &Table, plan: &Plan) -> String {
     let (relation, name) = (table.relation, quote_identifier(&table.name));
-    let (collection, key) = (quote_literal(&table.collection), quote_literal(key));
-    let create = TRIGGERS.iter().map(|(operation, references, _)| {
+    let mut arguments = vec![quote_literal(&table.collection), quote_literal(&plan.key)];
+    arguments.extend(plan.ordered.then(|| quote_literal("ordered")));
+    let arguments = arguments.join(", ");
+    let create = triggers(plan).map(|Trigger { function, when, references, .. }| {
         format!(
-            "create or replace trigger tidegate_{operation}_{relation} after {operation} on public.{name} {references} \
-             for each statement execute function tidegate.capture_{operation}({collection}, {key}); \
-             alter table public.{name} enable trigger tidegate_{operation}_{relation};"
+            "create or replace trigger tidegate_{function}_{relation} {when} on public.{name} {references} \
+             for each statement execute function tidegate.capture_{function}({arguments}); \
+             alter table public.{name} enable trigger tidegate_{function}_{relation};"
         )
     });
-    let ours: Vec<String> = TRIGGERS.iter().map(|(operation, ..)| format!("tidegate_{operation}_{relation}")).collect();
-    create
-        .chain(table.trigger_names.iter().filter(|stranger| !ours.contains(stranger)).map(|stranger| drop_statement(table, stranger)))
-        .collect()
+    let ours: Vec<String> = triggers(plan).map(|trigger| format!("tidegate_{}_{relation}", trigger.function)).collect();
+    let strangers = table.trigger_names.iter().filter(|trigger| !ours.contains(trigger)).map(|trigger| drop_statement(table, trigger));
+    create.chain(strangers).collect()
 }
 
 fn drop_statements(table: &Table) -> String {
@@ -377,7 +413,9 @@ mod tests {
 
     #[test]
     fn signatures_name_every_trigger() {
-        let expect = "tidegate_insert_7 capture_insert 4 O - new_rows 6100696400";
-        assert_eq!(signatures(7, "a", "id").get(1).map(String::as_str), Some(expect));
+        let plan = |ordered| Plan { key: "id".to_owned(), ordered };
+        let plain = signatures(7, "a", &plan(false));
+        assert_eq!((plain.len(), &*plain[1]), (4, "tidegate_insert_7 capture_insert 4 O - new_rows 6100696400"));
+        assert_eq!(signatures(7, "a", &plan(true))[2], "tidegate_start_7 capture_start 30 O - - 61006964006f72646572656400");
     }
 }

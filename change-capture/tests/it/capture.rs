@@ -267,3 +267,40 @@ async fn a_session_survives_every_alter_between_its_writes() {
         ]
     );
 }
+
+#[tokio::test]
+async fn what_a_tables_own_triggers_change_follows_the_statement_that_caused_it() {
+    let schema = [
+        "create table t (id int primary key, v text, n int not null default 0)",
+        "create table log (id serial primary key, t int)",
+        "create function twice() returns trigger language plpgsql as $$ begin
+           insert into log (t) values (new.id);
+           if new.n < 2 then update t set n = new.n + 1 where id = new.id; end if; return null; end $$",
+        "create trigger z_twice after insert or update on t for each row execute function twice()",
+        "create table tree (id int primary key, parent int references tree on update cascade on delete cascade)",
+    ];
+    let mut rig = Rig::start(&schema, &["t", "tree"]).await;
+    rig.database
+        .run(&[
+            "insert into t values (1, 'a'), (2, 'b')",
+            "begin; update t set v = 'c', n = 0 where id = 1; savepoint s; update t set v = 'no'; rollback to s; update t set v = 'd', n = 2 where id = 2; commit",
+            "insert into tree values (1, 1), (2, 1)",
+            "update tree set id = 10 where id = 1",
+            "select set_config('tidegate.start_0_INSERT_0', 'nonsense', false)",
+        ])
+        .await;
+    let mut rows = std::collections::HashMap::new();
+    for event in rig.events().await {
+        for row in &event.rows {
+            let text = |image: &Option<Box<serde_json::value::RawValue>>| image.as_ref().map(|image| image.get().to_owned());
+            let place = rows.entry((event.collection.to_string(), row.key.get().to_owned())).or_insert(None);
+            assert_eq!(*place, text(&row.old), "{}", summary(&event));
+            *place = text(&row.new);
+        }
+    }
+    let now = |table: &str, key: &str| rows[&(table.to_owned(), key.to_owned())].clone().unwrap();
+    assert_eq!(now("t", "1"), r#"{"id":1,"v":"c","n":2}"#);
+    assert_eq!(now("t", "2"), r#"{"id":2,"v":"d","n":2}"#);
+    assert_eq!(now("tree", "10"), r#"{"id":10,"parent":10}"#);
+    assert_eq!(now("tree", "2"), r#"{"id":2,"parent":10}"#);
+}

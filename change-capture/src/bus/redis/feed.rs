@@ -411,11 +411,10 @@ impl Reader {
         self.running.push(
             async move {
                 let heads = async {
-                    if bus.opened().await?.is_none() {
+                    let Some(heads) = bus.heads(&names).await? else {
                         tokio::time::sleep(AWAIT_LEADER).await;
                         return Ok(None);
-                    }
-                    let heads = bus.heads(&names).await?;
+                    };
                     Ok(Some(names.into_iter().zip(heads).collect()))
                 };
                 Done::Looked { urgent, heads: heads.await }
