@@ -58,7 +58,7 @@ impl ConnectionManager {
         // Sent as statements and not as start-up options, which poolers refuse. The formats are pinned because roles and
         // databases may carry their own.
         let setup = format!(
-            "set statement_timeout = {statement}; set idle_in_transaction_session_timeout = {}; set timezone = 'UTC'; \
+            "set statement_timeout = {statement}; set idle_in_transaction_session_timeout = {}; set timezone = 'UTC'; set extra_float_digits = 1; \
              set datestyle = 'ISO, MDY'; set intervalstyle = 'postgres'; set bytea_output = 'hex'; set client_min_messages = 'warning'",
             statement.saturating_mul(4)
         );

@@ -181,6 +181,7 @@ impl Group {
         match (&row.new, &self.view) {
             (None, _) | (_, View::Aggregate { .. }) => Place::Out,
             (Some(image), View::Local { membership, .. }) => place(membership.test(image)),
+            (Some(image), View::Remembered { prefilter: Some(prefilter), .. }) if prefilter.test(image) == Verdict::No => Place::Out,
             (Some(_), View::Remembered { .. }) => Place::Ask,
         }
     }

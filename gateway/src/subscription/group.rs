@@ -39,7 +39,13 @@ pub(super) enum View {
         meta: bool,
     },
     /// The filter reaches into other collections: the keys in view are remembered.
-    Remembered { keys: HashSet<String>, meta: bool, overflown: bool },
+    Remembered {
+        keys: HashSet<String>,
+        /// What the image alone rules out is not read.
+        prefilter: Option<Membership>,
+        meta: bool,
+        overflown: bool,
+    },
     /// The whole view is one value, read again when something changed.
     Aggregate { last: Option<Vec<u8>>, membership: Option<Membership> },
 }
@@ -149,7 +155,7 @@ impl View {
                     let projection = Projection::compile(level).ok().filter(|_| !meta);
                     Self::Local { membership, projection, order: Order::compile(level).ok(), meta }
                 }
-                Err(_) => Self::Remembered { keys: HashSet::new(), meta, overflown: false },
+                Err(_) => Self::Remembered { keys: HashSet::new(), prefilter: Membership::prefilter(level).ok(), meta, overflown: false },
             },
         }
     }
