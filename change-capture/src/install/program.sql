@@ -229,6 +229,11 @@ begin
   if n = 1 then
     select to_json(r) into before from old_rows r limit 1;
     before_key := (before -> tg_argv[1])::text;
+  elsif tg_nargs > 2 and exists (select from (select to_json(r) as image from new_rows r offset 0) made
+                                   group by (made.image -> tg_argv[1])::text having count(*) > 1) then
+    -- A cascade within the table changed a row twice in one statement; its versions cannot be told apart.
+    perform tidegate.reset(tg_argv[0]);
+    return null;
   end if;
   if n = 1 and before_key = after_key then
     insert into tidegate.outbox (slot, id, xid, statement, collection, operation, rows, written_at, writer_keys, traceparent)
