@@ -17,7 +17,7 @@ mod steps;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use regex::Regex;
 use serde_json::Value;
@@ -29,8 +29,9 @@ use compare::{Verdict, compare};
 pub(crate) use fixture::Fixture;
 use steps::Steps;
 
-use crate::harness::gateway::{ADMIN_TOKEN, Program};
+use crate::harness::gateway::{ADMIN_TOKEN, Gateway, Program};
 use crate::harness::http::Request;
+use crate::harness::postgres::Database;
 use crate::harness::{beside_others, run, variable};
 
 /// At most this many servers replay cases at a time, over all areas; most of a case's time is waiting.
@@ -39,8 +40,7 @@ static SERVERS: Semaphore = Semaphore::const_new(3);
 const GROUP_LENGTH: usize = 20;
 
 /// HTTP requests that the gateway serves; cases with others are listed in `unsupported.json`.
-const SERVED: &str =
-    r"^(GET|POST|PATCH|DELETE) /items/|^POST /auth/(login|refresh|logout)|^GET /(users/me|server/|websocket$)|^POST /utils/cache/clear";
+const SERVED: &str = r"^(GET|POST|PATCH|DELETE) /(items|users|permissions|access|collections)(/|\?|$)|^POST /auth/(login|refresh|logout)|^GET /(server/|websocket$)|^POST /utils/cache/clear";
 
 /// What became of the cases of one area.
 #[derive(Default)]
@@ -199,32 +199,31 @@ async fn replay(cases: Vec<Case>) -> Result<Tally> {
     Ok(tally)
 }
 
-/// One server on its own copy of the fixture, and the cases that fit its environment one after the other.
+/// Cases of one environment, one after the other. They share a server until one of them changes the schema: what a server
+/// needs to follow that is another test's business.
 async fn run_group(group: Vec<Case>, ids: &FixtureIds) -> Result<Vec<(String, Verdict)>> {
     let _one_of_few = SERVERS.acquire().await?;
-    let first = group.first().context("a group has cases")?;
-    let baseline: Baseline = first.baseline;
-    let database = Fixture::database(baseline).await?;
-    let gateway = Program::gateway(&["standalone"]).envs(&base_env()?).envs(&first.env).database(&database).listen().await;
-    let gateway = match gateway {
-        Ok(gateway) => gateway,
-        // A server that does not start fails its cases, not those of the other environments.
-        Err(error) => {
-            return Ok(group.iter().map(|case| (case.full_name(), Verdict::Differs(format!("{error:#}\n")))).collect());
-        }
-    };
-    let fixture = Fixture::of(&database, baseline).await?;
     let mut verdicts = Vec::new();
-    for (place, case) in group.iter().enumerate() {
-        if place > 0 {
-            fixture.reset().await?;
-            let clear = Request::new("POST", "/utils/cache/clear?system").token(ADMIN_TOKEN);
-            // What a failing request means for the case shows in its transcript.
-            let _reply = gateway.request(clear).await;
-        }
-        let verdict = match Steps::run(case, gateway.port, &database, ids).await {
-            Ok(transcript) => compare(case, &transcript),
-            Err(error) => Verdict::Differs(format!("{error:?}\n")),
+    let mut server: Option<Server> = None;
+    for case in &group {
+        let ready = match server.take() {
+            Some(server) => server.reset().await?,
+            None => None,
+        };
+        let ready = match ready {
+            Some(server) => Ok(server),
+            None => Server::start(case).await,
+        };
+        let verdict = match ready {
+            // A server that does not start fails its cases, not those of the other environments.
+            Err(error) => Verdict::Differs(format!("{error:#}\n")),
+            Ok(server_of_case) => {
+                let running = server.insert(server_of_case);
+                match Steps::run(case, running.gateway.port, &running.database, ids).await {
+                    Ok(transcript) => compare(case, &transcript),
+                    Err(error) => Verdict::Differs(format!("{error:?}\n")),
+                }
+            }
         };
         let verdict = match verdict {
             Verdict::Same => Verdict::Same,
@@ -232,10 +231,45 @@ async fn run_group(group: Vec<Case>, ids: &FixtureIds) -> Result<Vec<(String, Ve
         };
         verdicts.push((case.full_name(), verdict));
     }
-    gateway.stop().await?;
-    drop(fixture);
-    database.drop().await?;
+    if let Some(server) = server {
+        server.stop().await?;
+    }
     Ok(verdicts)
+}
+
+/// A server on its own copy of the fixture.
+struct Server {
+    gateway: Gateway,
+    database: Database,
+    fixture: Fixture,
+}
+
+impl Server {
+    async fn start(case: &Case) -> Result<Self> {
+        let database = Fixture::database(case.baseline).await?;
+        let fixture = Fixture::of(&database, case.baseline).await?;
+        let gateway = Program::gateway(&["standalone"]).envs(&base_env()?).envs(&case.env).database(&database).listen().await?;
+        Ok(Self { gateway, database, fixture })
+    }
+
+    /// Puts the rows back and has caches dropped; ends the server when the schema is no longer the fixture's.
+    async fn reset(self) -> Result<Option<Self>> {
+        if self.fixture.schema_has_changed().await? {
+            self.stop().await?;
+            return Ok(None);
+        }
+        self.fixture.reset().await?;
+        let clear = Request::new("POST", "/utils/cache/clear?system").token(ADMIN_TOKEN);
+        // What a failing request means for the case shows in its transcript.
+        let _reply = self.gateway.request(clear).await;
+        Ok(Some(self))
+    }
+
+    async fn stop(self) -> Result<()> {
+        self.gateway.stop().await?;
+        drop(self.fixture);
+        self.database.drop().await
+    }
 }
 
 /// What the recording server ran with. Ports, addresses and the database are the test's own.

@@ -50,7 +50,7 @@ pub(crate) struct Gateway {
 
 /// Where the gateway's program is: as built beside this test, unless `TIDEGATE_GATEWAY_BIN` names another.
 pub(crate) fn gateway_path() -> PathBuf {
-    variable("TIDEGATE_GATEWAY_BIN").map_or_else(|| PathBuf::from(option_env!("CARGO_BIN_EXE_gateway").unwrap_or("gateway")), PathBuf::from)
+    variable("TIDEGATE_GATEWAY_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_gateway")), PathBuf::from)
 }
 
 /// The worker's program: it belongs to another package, and `cargo test --workspace` puts it beside the gateway's.
