@@ -124,7 +124,10 @@ async fn command(command: Command, config: ProcessConfig) -> anyhow::Result<Exit
             say(&text);
         }
         Command::Uninstall => {
-            install::uninstall(&connect(&config, &tasks).await?).await?;
+            let client = connect(&config, &tasks).await?;
+            let status = install::status(&client, &config.worker.exclude).await?;
+            anyhow::ensure!(status.leader.is_none(), "a worker is running, and would install everything again: stop it first");
+            install::uninstall(&client).await?;
             say("everything was removed\n");
         }
         Command::Status { json } => {

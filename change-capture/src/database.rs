@@ -24,9 +24,9 @@ pub enum DatabaseError {
     /// The server is too old for `xid8`, triggers with transition tables on partitioned tables and `create or replace trigger`.
     #[error("Postgres {0} is too old; 14 or newer is needed")]
     Version(u32),
-    /// The objects in the schema `tidegate` are not those of this version.
-    #[error("the schema tidegate is missing or incomplete; run `change-capture install`")]
-    NotInstalled,
+    /// A newer version has installed the schema `tidegate`; this one must not undo that.
+    #[error("the schema tidegate has layout {0}, which is newer than this build")]
+    Newer(i32),
     /// Postgres returned something that this build does not understand.
     #[error("unexpected answer from the database: {0}")]
     Unexpected(&'static str),
@@ -37,7 +37,7 @@ impl DatabaseError {
     pub(crate) fn state(&self) -> Option<&SqlState> {
         match self {
             Self::Postgres(error) => error.code(),
-            Self::Timeout | Self::Version(_) | Self::NotInstalled | Self::Unexpected(_) => None,
+            Self::Timeout | Self::Version(_) | Self::Newer(_) | Self::Unexpected(_) => None,
         }
     }
 

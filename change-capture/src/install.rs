@@ -97,6 +97,9 @@ async fn ensure_schema_inside(client: &Client, options: &InstallOptions) -> Resu
         true => client.query_opt("select layout from tidegate.control", &[]).await?.map(|row| row.try_get::<_, i32>(0)).transpose()?,
         false => None,
     };
+    if let Some(newer) = layout.filter(|layout| *layout > LAYOUT) {
+        return Err(DatabaseError::Newer(newer));
+    }
     if layout != Some(LAYOUT) {
         // A schema without its control row, or of another layout: what it holds cannot be trusted to be whole.
         client.batch_execute("drop schema if exists tidegate cascade").await?;

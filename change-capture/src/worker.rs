@@ -177,7 +177,10 @@ pub async fn run(
         context.control.interrupted();
         match ended {
             Ok(()) => return Ok(()),
-            Err(SessionError::Database(error)) if is_final(&error) => return Err(WorkerError::Database(error)),
+            // Once it has worked, the same error is an accident of operation, such as a database being restored.
+            Err(SessionError::Database(error)) if context.control.never_ready() && is_final(&error) => {
+                return Err(WorkerError::Database(error));
+            }
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, cause, "capture interrupted; starting over");

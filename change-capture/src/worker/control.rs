@@ -96,6 +96,10 @@ impl WorkerControl {
         });
     }
 
+    pub(crate) fn never_ready(&self) -> bool {
+        *self.0.state.borrow() == WorkerState::Starting
+    }
+
     pub(crate) async fn next_request(&self) -> Option<Request> {
         self.0.receiver.lock().await.recv().await
     }

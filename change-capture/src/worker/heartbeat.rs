@@ -27,7 +27,9 @@ impl Heartbeat {
         let session = connect(&context.config.database, &format!("{NAME}{pid}"), &context.tasks).await?;
         let heartbeat = Self { stop: CancellationToken::new(), failed: CancellationToken::new() };
         let (stop, failed) = (heartbeat.stop.clone(), heartbeat.failed.clone());
-        let (interval, patience) = (context.config.leader_timeout / 4, context.config.leader_timeout);
+        let interval = context.config.leader_timeout / 4;
+        // A database that is slow to answer is slow for the standbys too: giving up at once would only add a change of leader.
+        let patience = (context.config.leader_timeout * 4).max(Duration::from_secs(5));
         context.tasks.spawn("capture heartbeat", async move {
             tokio::select! {
                 () = stop.cancelled() => {}

@@ -104,7 +104,8 @@ impl Leader<'_> {
         let mut failures = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
         loop {
             // Asked before the read: what is committed at this moment is in it, unless it repeats an announced batch.
-            let ending = self.ledger.pending.is_none() && self.context.shutdown.is_cancelled();
+            let shutdown = self.context.shutdown.is_cancelled();
+            let ending = self.ledger.pending.is_none() && shutdown;
             let waiting = if self.ledger.pending.is_none() { self.shared.take_waiting() } else { Vec::new() };
             match self.drain().await {
                 Ok(transactions) => {
@@ -123,7 +124,7 @@ impl Leader<'_> {
                     self.context.metrics.publish_failures.inc();
                     self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend(waiting);
                     self.recover_bus(error, &mut failures).await?;
-                    if ending && failures.attempts() > 3 {
+                    if shutdown && failures.attempts() > 3 {
                         tracing::warn!("the bus is away: events stay in the outbox");
                         return Ok(());
                     }
@@ -289,7 +290,14 @@ impl Leader<'_> {
                 if failures.attempts() == 0 {
                     tracing::warn!(%error, "the bus is away; changes wait in the outbox");
                 }
-                self.pause(failures).await
+                // Repeating a large batch costs the database something: only for a bus that answers.
+                loop {
+                    self.pause(failures).await?;
+                    let answers = self.context.bus.is_open(self.ledger.fence, self.ledger.epoch).await.is_ok();
+                    if answers || self.context.shutdown.is_cancelled() {
+                        return Ok(());
+                    }
+                }
             }
         }
     }

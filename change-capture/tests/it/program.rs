@@ -122,6 +122,8 @@ async fn a_stopped_process_is_replaced_within_seconds_and_stays_out_when_it_wake
     assert!(leader.is_ready().await && !standby.leads().await);
     let (code, text) = output(&[("CAPTURE_DB_URL", &database.connection_string())], &["status"]).await;
     assert!(code == Some(0) && text.contains("leader           backend"), "{text}");
+    let (code, text) = output(&[("CAPTURE_DB_URL", &database.connection_string())], &["uninstall"]).await;
+    assert!(code == Some(1) && text.contains("stop it first"), "{text}");
     let names = ChannelNames::new("tidegate");
     let node = RedisBus::connect(&redis.url().into(), names, BusCapacity::default(), Tasks::new(), CancellationToken::new()).await.unwrap();
     let mut seen = Collector::subscribe(&node, &["t"]).await;
