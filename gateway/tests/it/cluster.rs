@@ -238,7 +238,14 @@ fn nothing_is_seen_of_a_transaction_that_is_rolled_back() {
 fn a_transaction_over_three_tables_is_seen_whole_in_order_and_only_once_committed() {
     run(async {
         let cluster = Cluster::start().await?;
-        let mut on_a = subscriber(&cluster.a, &["categories", "tags", "comments", "messages"]).await?;
+        let mut on_a = cluster.a.connect(ADMIN_TOKEN).await?;
+        // Own columns: such events come from the row images. Those that need a read may be overtaken by those that do not.
+        for (collection, fields) in
+            [("categories", ["id", "name"]), ("tags", ["id", "label"]), ("comments", ["id", "text"]), ("messages", ["id", "text"])]
+        {
+            let subscribe = json!({"type": "subscribe", "collection": collection, "uid": collection, "query": {"fields": fields}});
+            ensure!(on_a.ask(subscribe).await?["event"] == "init");
+        }
         let writes = "begin; insert into categories (id, name) values ('t', 'first'); insert into tags (label) values ('second'); \
             update comments set text = 'third' where id = 1; update categories set name = 'fourth' where id = 't'; \
             delete from tags where label = 'second'";
@@ -248,8 +255,8 @@ fn a_transaction_over_three_tables_is_seen_whole_in_order_and_only_once_committe
         ensure!(event(&mut on_a, "create", "messages").await?[0]["text"] == "meanwhile");
         cluster.sql.batch_execute("commit").await?;
         let category = event(&mut on_a, "create", "categories").await?;
-        ensure!(category[0]["id"] == "t", "{category}");
-        // The row that is created is shown as it was then, not as it became later in the transaction, or not at all as gone.
+        // A row is shown as the statement left it, not as a later one of the transaction changed or removed it.
+        ensure!(category == json!([{"id": "t", "name": "first"}]), "{category}");
         let tag = event(&mut on_a, "create", "tags").await?;
         ensure!(tag[0]["label"] == "second", "{tag}");
         ensure!(event(&mut on_a, "update", "comments").await?[0]["text"] == "third");

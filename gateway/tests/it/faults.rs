@@ -48,7 +48,7 @@ async fn insert(database: &Database, label: &str) -> Result<()> {
 
 async fn survives_a_restart_of_postgres(crash: bool) -> Result<()> {
     let _machine = beside_others().await;
-    let mut server = Postgres::start().await?;
+    let mut server = Postgres::start_durable().await?;
     let database = Fixture::database_in(&server, Baseline::Twelve).await?;
     let gateway = Program::gateway(&["standalone"]).database(&database).listen().await?;
     let mut socket = subscriber(&gateway).await?;
@@ -93,9 +93,10 @@ fn a_standby_worker_takes_over() {
         let gateway = Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url()).listen().await?;
         let mut socket = subscriber(&gateway).await?;
         let deadline = Instant::now() + RECOVERY;
+        let mut attempts = 0..;
         while socket.take(1, Duration::from_millis(200)).await.is_empty() {
             ensure!(Instant::now() < deadline, "{}", first.output());
-            insert(&database, "live").await?;
+            insert(&database, &format!("live {:?}", attempts.next())).await?;
         }
         let second = worker()?;
         let sql = database.connect().await?;

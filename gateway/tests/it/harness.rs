@@ -33,7 +33,7 @@ pub(crate) fn run(test: impl Future<Output = Result<()>>) {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
     if let Err(error) = runtime.block_on(test) {
-        panic!("{error:?}");
+        panic!("{error:#}");
     }
 }
 

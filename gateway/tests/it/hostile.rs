@@ -52,6 +52,10 @@ impl Stage {
 
     /// The bystander's messages are answered and its events arrive, each within a second.
     async fn bystander_is_served(&mut self) -> Result<()> {
+        self.bystander_is_served_within(Duration::from_secs(1)).await
+    }
+
+    async fn bystander_is_served_within(&mut self, limit: Duration) -> Result<()> {
         self.rounds += 1;
         let start = Instant::now();
         let pong = self.bystander.ask(json!({"type": "ping"})).await?;
@@ -60,7 +64,7 @@ impl Stage {
         self.database.execute(&format!("insert into categories (id, name) values ('{key}', 'x')")).await?;
         let created = self.bystander.next().await?;
         ensure!(created["event"] == "create" && created["data"][0]["id"] == key.as_str(), "{created}");
-        ensure!(start.elapsed() < Duration::from_secs(1), "the bystander waited {:?}", start.elapsed());
+        ensure!(start.elapsed() < limit, "the bystander waited {:?}", start.elapsed());
         Ok(())
     }
 
@@ -326,8 +330,10 @@ fn a_client_that_never_reads_is_closed_and_the_others_go_on() {
         }
         let grown = stage.gateway.running.peak_memory()?.saturating_sub(before);
         println!("ten clients that never read {} MB: {} MiB at the most", count * size / 1_000_000, grown / MEBIBYTE);
-        // Ten queues of 1 MiB hold the same bytes; what is beyond them is in the kernel.
-        ensure!(grown < 64 * MEBIBYTE, "{grown} bytes");
+        // Ten queues of 1 MiB, and what the bus keeps of a stream for nodes that come late.
+        ensure!(grown < 128 * MEBIBYTE, "{grown} bytes");
+        let slow = stage.gateway.metric("tidegate_gateway_closed_connections_total{reason=\"slow_consumer\"}").await?;
+        ensure!(slow == 10.0, "{slow} of ten were closed as slow consumers");
         for mut sleeper in sleepers {
             let bytes = sleeper.rest(CLOSE_LIMIT).await.context("the client that never read was not closed")?;
             ensure!(bytes.len() < count * size / 2, "{} bytes were sent to a client that did not read", bytes.len());
@@ -475,9 +481,11 @@ fn one_connection_has_its_bounds() {
         for number in 0..2000 {
             flooder.send(&json!({"type": "items", "action": "read", "collection": "articles", "uid": number})).await?;
         }
-        stage.bystander_is_served().await?;
-        let answers = flooder.take(2000, Duration::from_secs(60)).await;
-        ensure!(answers.len() == 2000, "{} answers (ended: {:?})", answers.len(), flooder.ended());
+        stage.bystander_is_served_within(Duration::from_secs(10)).await?;
+        let before = flooder.drain().len();
+        ensure!(before < 2000, "the bystander had to wait for the whole flood");
+        let answers = before + flooder.take(2000 - before, Duration::from_secs(60)).await.len();
+        ensure!(answers == 2000, "{answers} answers (ended: {:?})", flooder.ended());
         stage.end().await
     });
 }

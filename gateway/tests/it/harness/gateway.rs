@@ -46,6 +46,8 @@ pub(crate) struct Gateway {
     pub(crate) port: u16,
     /// `http://127.0.0.1:<port>`
     pub(crate) base: String,
+    /// The same of the port for operators.
+    admin: String,
 }
 
 /// Where the gateway's program is: as built beside this test, unless `TIDEGATE_GATEWAY_BIN` names another.
@@ -138,9 +140,11 @@ impl Program {
     pub(crate) async fn listen_on(self, port: u16) -> Result<Gateway> {
         let base = format!("http://127.0.0.1:{port}");
         let public_url = self.env.get("PUBLIC_URL").cloned().unwrap_or_else(|| base.clone());
-        let running = self.env("HOST", "127.0.0.1").env("PORT", port.to_string()).env("PUBLIC_URL", public_url).start()?;
+        let admin_port = free_port()?;
+        let program = self.env("HOST", "127.0.0.1").env("PORT", port.to_string()).env("PUBLIC_URL", public_url);
+        let running = program.env("GATEWAY_ADMIN_PORT", admin_port.to_string()).start()?;
         running.until_listening(port).await?;
-        Ok(Gateway { running, port, base })
+        Ok(Gateway { running, port, base, admin: format!("http://127.0.0.1:{admin_port}") })
     }
 }
 
@@ -210,6 +214,15 @@ impl Gateway {
     /// An HTTP request to it.
     pub(crate) async fn request(&self, request: Request) -> Result<Reply> {
         request.send(&self.base).await
+    }
+
+    /// The sum of a metric over all series whose name and labels start with `series`.
+    pub(crate) async fn metric(&self, series: &str) -> Result<f64> {
+        let reply = Request::new("GET", "/metrics").send(&self.admin).await?;
+        let text = reply.body.as_str().context("metrics are text")?;
+        let mut found = text.lines().filter(|line| line.starts_with(series)).peekable();
+        anyhow::ensure!(found.peek().is_some(), "no {series} in\n{text}");
+        found.map(|line| Ok(line.rsplit(' ').next().unwrap_or_default().parse::<f64>()?)).sum()
     }
 
     /// Ends it in order and off the runtime's threads. Dropping does the same, but holds a thread while it waits.

@@ -1,6 +1,6 @@
 //! The private Postgres of the tests, and databases in it.
 //!
-//! It must never be made safe: fsync is off, because nothing in it outlives the run.
+//! It must never be slowed by safety that nobody needs: fsync is off in the shared server, as nothing in it outlives the run.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -36,18 +36,20 @@ pub(crate) async fn postgres() -> Result<&'static Postgres> {
 }
 
 impl Postgres {
-    /// A server of its own, for a test that stops it or asks what nobody else may disturb.
-    pub(crate) async fn start() -> Result<Self> {
-        let settings = [
-            ("fsync", "off"),
-            ("synchronous_commit", "off"),
-            ("full_page_writes", "off"),
-            ("autovacuum", "off"),
-            ("max_wal_size", "2GB"),
-            ("max_connections", "400"),
-            ("log_min_messages", "fatal"),
-        ];
-        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    async fn start() -> Result<Self> {
+        let fast =
+            [("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off"), ("autovacuum", "off"), ("max_wal_size", "2GB")];
+        Self::start_with(&fast).await
+    }
+
+    /// A server of its own that keeps what was committed, for a test that stops it or lets it crash.
+    pub(crate) async fn start_durable() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    async fn start_with(settings: &[(&str, &str)]) -> Result<Self> {
+        let quiet = [("max_connections", "400"), ("log_min_messages", "fatal")];
+        let settings = settings.iter().chain(&quiet).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let server =
             PrivatePostgres::start(PrivatePostgresOptions { settings, ..Default::default() }).await.context("a private Postgres")?;
         Ok(Self { server, creating: Mutex::new(()), created: AtomicU32::new(0) })
