@@ -89,6 +89,8 @@ pub fn open(metrics: &Metrics, opening: Opening) -> Connection {
     let (queue, writer) = send_queue::open(write, limits.queue, metrics.queue.clone());
     let (auth_timeout, operations) = (limits.auth_timeout, limits.operations);
     let session = Arc::new(Session::new(SessionStart { place, mode, auth_timeout, identity, queue, operations }));
+    // Nothing can still be a view of the whole buffer of the request.
+    let early = if early.is_empty() { Bytes::new() } else { early };
     let incoming = Incoming::new(read, early, Arc::clone(&session));
     Connection { enrolled: OpenConnections::enrol(Arc::clone(&session)), session, incoming, writer, limits }
 }

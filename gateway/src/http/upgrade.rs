@@ -180,7 +180,8 @@ async fn connect<E: Endpoint>(
         },
     };
     let connection = lifecycle::open(&state.metrics, opening);
-    connection.session().look_again(&state.authenticator, admitted.access_changes).await;
+    // Boxed: rare, and it would weigh on every idle connection.
+    Box::pin(connection.session().look_again(&state.authenticator, admitted.access_changes)).await;
     lifecycle::run(&endpoint, &state.metrics, connection).await;
     drop(permit);
 }
@@ -228,4 +229,23 @@ fn explained(status: StatusCode, text: &'static str) -> Response<Body> {
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::RestEndpoint;
+
+    type Connect<E, F> = fn(Arc<Gateway>, E, Gate, Admitted, OnUpgrade, Option<ConnectionPermit>) -> F;
+
+    fn size_of_future<F>(_connect: Connect<RestEndpoint, F>) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_an_idle_connection_is_small() {
+        let size = size_of_future(connect::<RestEndpoint>);
+        println!("{size} bytes");
+        assert!(size < 3072, "{size} bytes: what is large and rare has to be boxed");
+    }
 }

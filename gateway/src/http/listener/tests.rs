@@ -33,7 +33,7 @@ async fn fails() -> String {
 }
 
 impl Server {
-    async fn start(connections: usize, header_timeout: Duration) -> Self {
+    fn start(connections: usize, header_timeout: Duration) -> Self {
         let gate = Gate::default();
         let waits = gate.clone();
         let router = Router::new()
@@ -69,7 +69,7 @@ async fn rest(client: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn replies_know_the_peer_and_carry_a_date() {
-    let server = Server::start(10, Duration::from_secs(5)).await;
+    let server = Server::start(10, Duration::from_secs(5));
     let reply = server.ask("/peer").await;
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.ends_with("127.0.0.1"), "{reply}");
     assert!(reply.contains("\r\nDate: ") && reply.contains(" GMT\r\n"), "{reply}");
@@ -77,7 +77,7 @@ async fn replies_know_the_peer_and_carry_a_date() {
 
 #[tokio::test]
 async fn half_a_head_is_not_waited_for() {
-    let server = Server::start(10, Duration::from_millis(200)).await;
+    let server = Server::start(10, Duration::from_millis(200));
     for half in ["", "G", "GET /peer HTTP/1.1\r\nHost: x\r\n"] {
         let start = Instant::now();
         let mut client = server.send(half).await;
@@ -89,7 +89,7 @@ async fn half_a_head_is_not_waited_for() {
 
 #[tokio::test]
 async fn beyond_the_limit_connections_wait() {
-    let server = Server::start(1, Duration::from_secs(30)).await;
+    let server = Server::start(1, Duration::from_secs(30));
     let holder = server.send("").await;
     let waiting = server.ask("/peer");
     tokio::pin!(waiting);
@@ -100,7 +100,7 @@ async fn beyond_the_limit_connections_wait() {
 
 #[tokio::test]
 async fn a_panic_ends_one_connection_only() {
-    let server = Server::start(10, Duration::from_secs(5)).await;
+    let server = Server::start(10, Duration::from_secs(5));
     assert_eq!(server.ask("/panic").await, "");
     assert!(server.ask("/peer").await.ends_with("127.0.0.1"));
     assert_eq!(server.tasks.panics(), 1);
@@ -108,7 +108,7 @@ async fn a_panic_ends_one_connection_only() {
 
 #[tokio::test]
 async fn a_head_without_end_is_refused() {
-    let server = Server::start(10, Duration::from_secs(5)).await;
+    let server = Server::start(10, Duration::from_secs(5));
     for bytes in [
         format!("GET / HTTP/1.1\r\nX-Large: {}\r\n\r\n", "x".repeat(200_000)),
         format!("GET / HTTP/1.1\r\n{}\r\n", "X-Many: 1\r\n".repeat(101)),
@@ -124,7 +124,7 @@ async fn a_head_without_end_is_refused() {
 
 #[tokio::test]
 async fn a_shutdown_lets_requests_finish_and_takes_no_new_ones() {
-    let server = Server::start(10, Duration::from_secs(30)).await;
+    let server = Server::start(10, Duration::from_secs(30));
     let idle = server.send("").await;
     let mut busy = server.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
     server.gate.begun.notified().await;
@@ -138,7 +138,7 @@ async fn a_shutdown_lets_requests_finish_and_takes_no_new_ones() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_herd_that_comes_at_once_and_says_nothing_goes_away() {
-    let server = Server::start(10_000, Duration::from_millis(500)).await;
+    let server = Server::start(10_000, Duration::from_millis(500));
     let mut clients = try_join_all((0..2000).map(|_| TcpStream::connect(server.address))).await.unwrap();
     for client in &mut clients {
         assert_eq!(rest(client).await, "");
