@@ -332,7 +332,7 @@ fn a_client_that_never_reads_is_closed_and_the_others_go_on() {
         println!("ten clients that never read {} MB: {} MiB at the most", count * size / 1_000_000, grown / MEBIBYTE);
         // Ten queues of 1 MiB, and what the bus keeps of a stream for nodes that come late.
         ensure!(grown < 128 * MEBIBYTE, "{grown} bytes");
-        let slow = stage.gateway.metric("tidegate_gateway_closed_connections_total{reason=\"slow_consumer\"}").await?;
+        let slow = stage.gateway.metric("tidegate_gateway_slow_consumers_total").await?;
         ensure!(slow == 10.0, "{slow} of ten were closed as slow consumers");
         for mut sleeper in sleepers {
             let bytes = sleeper.rest(CLOSE_LIMIT).await.context("the client that never read was not closed")?;
