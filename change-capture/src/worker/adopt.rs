@@ -41,7 +41,7 @@ pub(super) async fn adopt(session: &Session, outbox: &Outbox, ledger: &mut Ledge
     let mut adopted = false;
     loop {
         if ledger.pending.is_none() {
-            match outbox.take(&session.client, ledger).await? {
+            match outbox.take(&session.client, ledger, true).await? {
                 Found::Nothing(_) => return Ok(adopted),
                 Found::Batch(boundary, _) | Found::Large(boundary) => ledger.announced(boundary),
             }

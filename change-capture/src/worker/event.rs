@@ -81,6 +81,7 @@ mod tests {
 
     fn row(operation: u8, rows: Option<&str>) -> OutboxRow {
         OutboxRow {
+            id: 3,
             xid: 7,
             statement: 3,
             collection: "c".into(),

@@ -29,6 +29,8 @@ const PUBLISH_EVENTS: usize = 500;
 const PUBLISH_BYTES: usize = 4 << 20;
 /// How often an idle leader asks whether the bus still knows it.
 const BUS_CHECK: Duration = Duration::from_secs(1);
+/// After so long without a read, nobody knows how much waits.
+const PAUSE: Duration = Duration::from_secs(1);
 /// A small statement that takes longer has met a database that is gone.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -82,6 +84,8 @@ struct Leader<'a> {
     ledger: Ledger,
     wake: Wake,
     bus_checked: Instant,
+    /// The last read, if it was a small one.
+    read_at: Option<Instant>,
 }
 
 /// Leads until shutdown (then everything committed is published first), or until the session or the leadership is lost.
@@ -94,7 +98,7 @@ pub(super) async fn lead(context: &Context, session: Session, shared: &Shared) -
     let wake = Wake::start(&session.client, config.notify, config.poll_min, config.poll_max).await?;
     tracing::info!(epoch = ledger.epoch.0, fence = ledger.fence.0, "leading");
     context.metrics.leader.set(1);
-    let mut leader = Leader { context, session, shared, outbox, ledger, wake, bus_checked: Instant::now() };
+    let mut leader = Leader { context, session, shared, outbox, ledger, wake, bus_checked: Instant::now(), read_at: None };
     leader.open_bus().await?;
     leader.run().await
 }
@@ -178,9 +182,12 @@ impl Leader<'_> {
             return self.stream(until).await;
         }
         let started = Instant::now();
-        let read = self.outbox.take(&self.session.client, &self.ledger);
+        let carefully = self.read_at.is_none_or(|at| at.elapsed() > PAUSE);
+        self.read_at = None;
+        let read = self.outbox.take(&self.session.client, &self.ledger, carefully);
         match timeout(STATEMENT_DEADLINE, read).await.map_err(|_| DatabaseError::Timeout)?? {
             Found::Nothing(boundary) => {
+                self.read_at = Some(started);
                 self.ledger.advanced(boundary);
                 Ok(0)
             }
@@ -194,6 +201,7 @@ impl Leader<'_> {
                     }
                 }
                 batch.publish(self).await?;
+                self.read_at = Some(started);
                 Ok(self.finish(boundary, batch, started))
             }
             Found::Large(boundary) => {

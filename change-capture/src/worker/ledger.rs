@@ -97,6 +97,13 @@ impl Ledger {
         Ok((self.table, self.next_id, heads))
     }
 
+    /// What "new since the boundary" means: the first transaction that had not begun, and those that were open.
+    pub(super) fn since(&self) -> Option<(&str, Vec<&str>)> {
+        let mut parts = self.boundary.splitn(3, ':').skip(1);
+        let next = parts.next()?;
+        Some((next, parts.next()?.split(',').filter(|transaction| !transaction.is_empty()).collect()))
+    }
+
     /// The record was appended: the batch up to `boundary` is under way.
     pub(super) fn announced(&mut self, boundary: String) {
         self.next_id += 1;
