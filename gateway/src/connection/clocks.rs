@@ -21,7 +21,7 @@ use crate::error::{ClientError, CloseReason};
 use crate::protocol::server::{self, MessageType};
 
 /// The first ping comes after this part of a period at least, and one period at most.
-const FIRST_PING: f64 = 0.65;
+const FIRST_PING: f64 = 0.75;
 /// The longest sleep: wall clocks are set, and machines sleep.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
