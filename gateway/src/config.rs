@@ -293,9 +293,11 @@ impl Config {
         });
         let port = port(&mut r, "PORT", 8055);
         let admin_port = self::port(&mut r, "GATEWAY_ADMIN_PORT", 0);
-        let Some(connection) = change_capture::config::database_from_reader(&mut r) else {
-            return Err(r.finish(()).err().unwrap_or_default());
-        };
+        let connection = change_capture::config::database_from_reader(&mut r).unwrap_or_else(|| {
+            // Nothing at all, or a fault that is recorded already: read on, so that every fault is told at once.
+            r.fault("DB_DATABASE", "the database, by the DB_ settings or DB_CONNECTION_STRING");
+            tokio_postgres::Config::new()
+        });
         let redis = change_capture::config::redis_url_from_reader(&mut r);
         if role == Role::Serve && redis.is_none() {
             r.fault("REDIS", "a redis:// address: a node of `serve` hears of changes through Redis");

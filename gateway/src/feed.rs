@@ -45,6 +45,7 @@ pub async fn watch(control: &FeedControl) -> Result<(), BusError> {
 /// Hands out events until `shutdown`.
 pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shutdown: CancellationToken) {
     access_change::watch_concerns(&state).await;
+    let mut last = None;
     loop {
         // Both are cancel-safe: an item that was not returned is returned by the next call.
         let item = tokio::select! {
@@ -58,7 +59,16 @@ pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shut
                 if WATCHED.contains(&&*event.collection) || state.directory.concerns(&event.collection) {
                     access_change::apply(&state, &event).await;
                 }
-                state.subscriptions.event(event).await;
+                // A transaction over several collections arrives in the order of its statements.
+                if let Some((transaction, collection, delivered)) = last.take()
+                    && transaction == event.transaction
+                    && collection != event.collection
+                {
+                    // A task that ended has nothing left to deliver.
+                    let _delivered = delivered.await;
+                }
+                let (transaction, collection) = (event.transaction, Arc::clone(&event.collection));
+                last = Some((transaction, collection, state.subscriptions.event(event).await));
             }
             Some(FeedItem::Gap { collection, reason }) => {
                 tracing::warn!(collection = &*collection, ?reason, "changes were lost on the bus; views are read again");

@@ -40,8 +40,8 @@ pub(super) enum Command {
     Remove { subscription: SubscriptionId },
     /// Its permissions changed: it belongs to another group now, or to none.
     Regroup { subscription: SubscriptionId, planned: Option<Box<Planned>> },
-    /// A change.
-    Event(Arc<ChangeEvent>),
+    /// A change; answers when it has been delivered.
+    Event(Arc<ChangeEvent>, oneshot::Sender<()>),
     /// Changes were lost: every view is read again.
     Gap,
     /// Answers when everything before it is done.
@@ -121,7 +121,11 @@ impl CollectionTask {
                 }
             }
             Command::Regroup { subscription, planned } => self.regroup(subscription, planned).await,
-            Command::Event(event) => self.event(&event).await,
+            Command::Event(event, done) => {
+                self.event(&event).await;
+                // The feed waits only where the next event is of the same transaction.
+                let _heard = done.send(());
+            }
             Command::Gap => {
                 for key in self.groups.keys().cloned().collect::<Vec<_>>() {
                     self.read_again(&key).await;

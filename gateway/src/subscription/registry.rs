@@ -252,10 +252,12 @@ impl Registry {
         self.feed.subscribe(collection).await.map(|_head| ())
     }
 
-    /// Hands an event to its collection.
-    pub async fn event(&self, event: Arc<ChangeEvent>) {
+    /// Hands an event to its collection. The answer comes when it has been delivered.
+    pub async fn event(&self, event: Arc<ChangeEvent>) -> oneshot::Receiver<()> {
+        let (done, delivered) = oneshot::channel();
         let collection = Arc::clone(&event.collection);
-        self.tell(&collection, Command::Event(event)).await;
+        self.tell(&collection, Command::Event(event, done)).await;
+        delivered
     }
 
     /// Changes of `collection` were lost: its views are read again.

@@ -8,7 +8,7 @@ use axum::http::header::{
     UPGRADE,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
@@ -58,7 +58,9 @@ impl Accepted {
         if parts.method != Method::GET {
             return Err(HandshakeFault::Method);
         }
-        if !single(headers, &UPGRADE).is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
+        // RFC 6455 §4.2.1: HTTP/1.1 or higher; HTTP/1.0 knows no upgrade.
+        let upgradable = parts.version == Version::HTTP_11;
+        if !upgradable || !single(headers, &UPGRADE).is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
             return Err(HandshakeFault::Upgrade);
         }
         if headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
