@@ -32,6 +32,11 @@ impl HttpError {
         ClientError::RouteNotFound { path: path.to_owned() }.into()
     }
 
+    /// Whether it is a lack of permission.
+    pub(crate) const fn is_forbidden(&self) -> bool {
+        self.status == 403
+    }
+
     /// `Invalid payload. <reason>.`
     pub(crate) fn payload(reason: &str) -> Self {
         ClientError::from(Refusal::InvalidPayload(reason.to_owned())).into()

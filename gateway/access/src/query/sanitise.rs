@@ -15,6 +15,8 @@ use crate::variables;
 
 /// Names in one list.
 const MAX_NAMES: usize = 5_000;
+/// Levels of nested members in `fields`.
+const MAX_NESTING: usize = 16;
 /// Bytes of one name.
 const MAX_NAME: usize = 2_048;
 /// Keys of one sort.
@@ -146,13 +148,48 @@ fn names(value: &Value) -> Result<Vec<String>, Refusal> {
         Value::String(text) => take(text)?,
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                let Some(text) = item.as_str() else { return refuse(format!("\"fields[{index}]\" must be a string")) };
-                take(text)?;
+                let mut texts = Vec::new();
+                if !flatten(item, "", 0, &mut texts) {
+                    return refuse(format!("\"fields[{index}]\" must be a string"));
+                }
+                for text in &texts {
+                    take(text)?;
+                }
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return refuse("\"fields\" must be a string or array"),
     }
     Ok(names)
+}
+
+/// Nested members as older SDKs send them: `{"author": ["name"]}` is `author.name`, and with a scope
+/// `{"item": {"block_text": ["body"]}}` is `item:block_text.body`. False where a member is none of these.
+fn flatten(item: &Value, prefix: &str, depth: usize, texts: &mut Vec<String>) -> bool {
+    if depth > MAX_NESTING || texts.len() > MAX_NAMES {
+        return false;
+    }
+    match item {
+        Value::String(text) if prefix.is_empty() => texts.push(text.clone()),
+        Value::String(text) => texts.push(format!("{prefix}.{text}")),
+        Value::Object(members) => {
+            for (name, nested) in members {
+                let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                let flat = match nested {
+                    Value::Array(items) => items.iter().all(|item| flatten(item, &path, depth + 1, texts)),
+                    Value::Object(scopes) => scopes.iter().all(|(scope, items)| {
+                        let path = format!("{path}:{scope}");
+                        items.as_array().is_some_and(|items| items.iter().all(|item| flatten(item, &path, depth + 1, texts)))
+                    }),
+                    Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+                };
+                if !flat {
+                    return false;
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => return false,
+    }
+    true
 }
 
 fn sort(value: &Value, key: &str) -> Result<Vec<String>, Refusal> {

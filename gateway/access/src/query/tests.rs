@@ -162,3 +162,15 @@ fn deep_filters_have_variables_too() {
     assert_eq!(query.variable_paths(), ["$CURRENT_USER.email"]);
     assert!(query.resolve(&variables()).is_err());
 }
+
+#[test]
+fn nested_fields_of_older_sdks_are_paths() {
+    let limits = QueryLimits::default();
+    let raw = serde_json::json!({"fields": ["id", {"author": ["name", {"articles": ["id"]}], "item": {"block_text": ["body"]}}]});
+    let query = Query::parse(&raw, &limits).unwrap();
+    let expect =
+        Query::parse(&serde_json::json!({"fields": ["id", "author.name", "author.articles.id", "item:block_text.body"]}), &limits).unwrap();
+    assert_eq!(query, expect);
+    let wrong = Query::parse(&serde_json::json!({"fields": ["id", {"author": 5}]}), &limits).unwrap_err();
+    assert_eq!(wrong.message(), "Invalid query. \"fields[1]\" must be a string.");
+}
