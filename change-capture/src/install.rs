@@ -6,6 +6,7 @@
 
 mod status;
 mod tables;
+mod triggers;
 
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;

@@ -10,6 +10,7 @@
 //! takes is written down in docs/decisions/0002-commit-safe-drain.md.
 
 mod adopt;
+mod batch;
 mod control;
 mod event;
 mod heartbeat;

@@ -10,6 +10,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use super::LOCK_TIMEOUT;
+use super::triggers::{create_statements, drop_statements, signatures};
 use crate::database::DatabaseError;
 
 /// Tables that nobody subscribes to: migration bookkeeping.
@@ -144,24 +145,24 @@ impl TablesReport {
     }
 }
 
-struct Table {
-    relation: u32,
+pub(super) struct Table {
+    pub(super) relation: u32,
     /// The oid of the insert trigger stands for all four.
     trigger: Option<u32>,
-    name: String,
-    collection: String,
+    pub(super) name: String,
+    pub(super) collection: String,
     partition: bool,
     plan: Result<Plan, SkipReason>,
     /// What [`signatures`] should equal.
     triggers: Vec<String>,
-    trigger_names: Vec<String>,
+    pub(super) trigger_names: Vec<String>,
 }
 
 /// How a table is captured.
-struct Plan {
-    key: String,
+pub(super) struct Plan {
+    pub(super) key: String,
     /// Whether statements are numbered at their start.
-    ordered: bool,
+    pub(super) ordered: bool,
 }
 
 /// The tables as they are now, without changing anything; a table that still lacks its triggers counts as locked.
@@ -294,70 +295,6 @@ fn read_table(row: &Row, exclude: &[String]) -> Result<Table, DatabaseError> {
     })
 }
 
-/// One trigger of ours.
-struct Trigger {
-    /// Which function it calls, and the middle of its name.
-    function: &'static str,
-    when: &'static str,
-    references: &'static str,
-    /// As in `pg_trigger.tgtype`.
-    bits: u8,
-}
-
-/// In the order of their names.
-const TRIGGERS: [Trigger; 5] = [
-    Trigger { function: "delete", when: "after delete", references: "referencing old table as old_rows", bits: 8 },
-    Trigger { function: "insert", when: "after insert", references: "referencing new table as new_rows", bits: 4 },
-    Trigger { function: "start", when: "before insert or update or delete", references: "", bits: 30 },
-    Trigger { function: "truncate", when: "after truncate", references: "", bits: 32 },
-    Trigger { function: "update", when: "after update", references: "referencing old table as old_rows new table as new_rows", bits: 16 },
-];
-
-fn triggers(plan: &Plan) -> impl Iterator<Item = &'static Trigger> {
-    TRIGGERS.iter().filter(|trigger| plan.ordered || trigger.function != "start")
-}
-
-/// What [`CATALOG`] reads when the triggers are right.
-fn signatures(relation: u32, collection: &str, plan: &Plan) -> Vec<String> {
-    let mut arguments = vec![collection, plan.key.as_str()];
-    arguments.extend(plan.ordered.then_some("ordered"));
-    let arguments: String = arguments.iter().flat_map(|text| text.bytes().chain([0])).map(|byte| format!("{byte:02x}")).collect();
-    triggers(plan)
-        .map(|Trigger { function, references, bits, .. }| {
-            let old = if references.contains("old_rows") { "old_rows" } else { "-" };
-            let new = if references.contains("new_rows") { "new_rows" } else { "-" };
-            format!("tidegate_{function}_{relation} capture_{function} {bits} O {old} {new} {arguments}")
-        })
-        .collect()
-}
-
-/// The names hold the oid of the table. A dump carries our triggers, and whoever restores it must not meet one of the same
-/// name that the worker was quick to create: the restored table is another one, and the dump's triggers are strangers there.
-fn create_statements(table: &Table, plan: &Plan) -> String {
-    let (relation, name) = (table.relation, quote_identifier(&table.name));
-    let mut arguments = vec![quote_literal(&table.collection), quote_literal(&plan.key)];
-    arguments.extend(plan.ordered.then(|| quote_literal("ordered")));
-    let arguments = arguments.join(", ");
-    let create = triggers(plan).map(|Trigger { function, when, references, .. }| {
-        format!(
-            "create or replace trigger tidegate_{function}_{relation} {when} on public.{name} {references} \
-             for each statement execute function tidegate.capture_{function}({arguments}); \
-             alter table public.{name} enable trigger tidegate_{function}_{relation};"
-        )
-    });
-    let ours: Vec<String> = triggers(plan).map(|trigger| format!("tidegate_{}_{relation}", trigger.function)).collect();
-    let strangers = table.trigger_names.iter().filter(|trigger| !ours.contains(trigger)).map(|trigger| drop_statement(table, trigger));
-    create.chain(strangers).collect()
-}
-
-fn drop_statements(table: &Table) -> String {
-    table.trigger_names.iter().map(|trigger| drop_statement(table, trigger)).collect()
-}
-
-fn drop_statement(table: &Table, trigger: &str) -> String {
-    format!("drop trigger if exists {} on public.{};", quote_identifier(trigger), quote_identifier(&table.name))
-}
-
 /// One table's DDL; with `captured`, its registration and first reset.
 async fn alter(client: &Client, statements: &str, captured: Option<&Table>) -> Result<(), DatabaseError> {
     client.batch_execute(&format!("begin; set local lock_timeout = '{LOCK_TIMEOUT}'")).await?;
@@ -389,33 +326,4 @@ async fn read_known(client: &Client) -> Result<HashMap<String, (u32, Option<u32>
 
 fn is_gone(error: &DatabaseError) -> bool {
     matches!(error.state(), Some(&(SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME)))
-}
-
-fn quote_identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Trigger arguments are literals in DDL, which takes no bind parameters.
-fn quote_literal(text: &str) -> String {
-    // The E form is safe whatever standard_conforming_strings says.
-    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_quoted_whole() {
-        assert_eq!(quote_identifier(r#"we"ird"#), r#""we""ird""#);
-        assert_eq!(quote_literal(r"o'd\d"), r"E'o''d\\d'");
-    }
-
-    #[test]
-    fn signatures_name_every_trigger() {
-        let plan = |ordered| Plan { key: "id".to_owned(), ordered };
-        let plain = signatures(7, "a", &plan(false));
-        assert_eq!((plain.len(), &*plain[1]), (4, "tidegate_insert_7 capture_insert 4 O - new_rows 6100696400"));
-        assert_eq!(signatures(7, "a", &plan(true))[2], "tidegate_start_7 capture_start 30 O - - 61006964006f72646572656400");
-    }
 }

@@ -6,27 +6,24 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use change_event::{ChangeEvent, Sequence};
+use change_event::Sequence;
 use service_runtime::Backoff;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::adopt::adopt;
+use super::batch::Batch;
 use super::control::Request;
-use super::event::{event, is_schema_change};
-use super::ledger::{Heads, Ledger};
-use super::outbox::{Found, Outbox, OutboxRow};
+use super::ledger::Ledger;
+use super::outbox::{Found, Outbox};
 use super::wake::Wake;
 use super::{Context, SessionError};
-use crate::bus::{BusError, KnownHead, weight};
+use crate::bus::{BusError, KnownHead};
 use crate::database::{DatabaseError, Session};
 use crate::install::{LOCK_LEADER, LOCK_SPACE};
 
-/// A publish carries at most this much.
-const PUBLISH_EVENTS: usize = 500;
-const PUBLISH_BYTES: usize = 4 << 20;
 /// How often an idle leader asks whether the bus still knows it.
 const BUS_CHECK: Duration = Duration::from_secs(1);
 /// After so long without a read, nobody knows how much waits.
@@ -195,12 +192,12 @@ impl Leader<'_> {
                 self.ledger.announced(boundary.clone());
                 let mut batch = Batch::default();
                 for row in rows {
-                    batch.push(self, row);
+                    batch.push(&self.ledger, &self.context.metrics, row);
                     if batch.is_full() {
-                        batch.publish(self).await?;
+                        self.publish(&mut batch).await?;
                     }
                 }
-                batch.publish(self).await?;
+                self.publish(&mut batch).await?;
                 self.read_at = Some(started);
                 Ok(self.finish(boundary, batch, started))
             }
@@ -217,13 +214,18 @@ impl Leader<'_> {
         let mut rows = self.outbox.stream(&self.session.client, &self.ledger.boundary, &until).await?;
         let mut batch = Batch::default();
         while let Some(row) = rows.next().await? {
-            batch.push(self, row);
+            batch.push(&self.ledger, &self.context.metrics, row);
             if batch.is_full() {
-                batch.publish(self).await?;
+                self.publish(&mut batch).await?;
             }
         }
-        batch.publish(self).await?;
+        self.publish(&mut batch).await?;
         Ok(self.finish(until, batch, started))
+    }
+
+    async fn publish(&self, batch: &mut Batch) -> Result<(), Interrupted> {
+        let published = batch.publish(self.ledger.fence, &*self.context.bus, &self.context.metrics).await;
+        published.map_err(Interrupted::Bus)
     }
 
     fn finish(&mut self, boundary: String, batch: Batch, started: Instant) -> usize {
@@ -374,55 +376,5 @@ impl Leader<'_> {
             }
         }
         Ok(heads.into_values().collect())
-    }
-}
-
-/// Events on their way, and the heads that they move.
-#[derive(Default)]
-struct Batch {
-    events: Vec<Arc<ChangeEvent>>,
-    bytes: usize,
-    moved: Heads,
-    schema_changed: bool,
-    transactions: usize,
-    last_xid: u64,
-}
-
-impl Batch {
-    fn push(&mut self, leader: &Leader<'_>, row: OutboxRow) {
-        let head = match self.moved.get(&row.collection) {
-            Some(head) => *head,
-            None => leader.ledger.heads.get(&row.collection).copied().unwrap_or(Sequence(0)),
-        };
-        let sequence = Sequence(head.0 + 1);
-        // Rows of a transaction stand together.
-        if row.xid != self.last_xid {
-            self.last_xid = row.xid;
-            self.transactions += 1;
-        }
-        let event = Arc::new(event(row, leader.ledger.epoch, sequence, &leader.context.metrics));
-        self.moved.insert(Arc::clone(&event.collection), sequence);
-        self.schema_changed |= is_schema_change(&event);
-        self.bytes += weight(&event);
-        self.events.push(event);
-    }
-
-    const fn is_full(&self) -> bool {
-        self.events.len() >= PUBLISH_EVENTS || self.bytes >= PUBLISH_BYTES
-    }
-
-    async fn publish(&mut self, leader: &Leader<'_>) -> Result<(), Interrupted> {
-        if self.events.is_empty() {
-            return Ok(());
-        }
-        leader.context.bus.publish(leader.ledger.fence, &self.events).await.map_err(Interrupted::Bus)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-        for event in self.events.drain(..) {
-            leader.context.metrics.published(event.operation);
-            let lag = i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(event.written_at).max(0);
-            leader.context.metrics.publish_lag_seconds.observe(Duration::from_micros(u64::try_from(lag).unwrap_or(0)).as_secs_f64());
-        }
-        self.bytes = 0;
-        Ok(())
     }
 }

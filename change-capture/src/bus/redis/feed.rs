@@ -7,6 +7,8 @@
 //! Loss without a sign is possible in pub/sub: a cut connection, a failover. Three looks find it: after every reconnect, when
 //! a leader opens the bus, and every few seconds.
 
+mod control;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,9 +26,9 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::place::{Arrival, Look, Place};
 use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Shared, unavailable};
 use crate::bus::capped_stream::origin;
-use crate::bus::feed::FeedBackend;
 use crate::bus::feed_queue::FeedQueue;
-use crate::bus::{BoxFuture, BusError, GapReason, StreamHead};
+use crate::bus::{BusError, GapReason, StreamHead};
+use control::{Command, Control};
 
 /// Requests that may wait for the task; callers wait for room.
 const COMMANDS: usize = 1024;
@@ -36,40 +38,6 @@ const REPAIR: usize = 500;
 const LOOK: Duration = Duration::from_secs(2);
 /// How often a feed asks whether a leader has opened a Redis that came back empty.
 const AWAIT_LEADER: Duration = Duration::from_millis(100);
-
-/// The requests of [`Control`].
-enum Command {
-    Subscribe(Arc<str>, oneshot::Sender<Result<StreamHead, BusError>>),
-    Unsubscribe(Arc<str>),
-    SubscribeTopic(Arc<str>, oneshot::Sender<Result<(), BusError>>),
-}
-
-/// The handle to the task.
-pub(super) struct Control {
-    commands: mpsc::Sender<Command>,
-}
-
-impl FeedBackend for Control {
-    fn subscribe<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<StreamHead, BusError>> {
-        Box::pin(async move {
-            let (answer, answered) = oneshot::channel();
-            self.commands.send(Command::Subscribe(collection.into(), answer)).await.map_err(|_| BusError::Closed)?;
-            answered.await.map_err(|_| BusError::Closed)?
-        })
-    }
-
-    fn unsubscribe<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(async move { self.commands.send(Command::Unsubscribe(collection.into())).await.map_err(|_| BusError::Closed) })
-    }
-
-    fn subscribe_topic<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(async move {
-            let (answer, answered) = oneshot::channel();
-            self.commands.send(Command::SubscribeTopic(topic.into(), answer)).await.map_err(|_| BusError::Closed)?;
-            answered.await.map_err(|_| BusError::Closed)?
-        })
-    }
-}
 
 /// What ran beside the loop and has ended.
 enum Done {
