@@ -1,7 +1,7 @@
 //! What Tidegate puts into the database: the schema `tidegate`, capture triggers on the tables of `public`, and two event
 //! triggers. `install` is what the worker itself runs at every start; `uninstall` removes all of it.
 //!
-//! It must never wait for a lock of an application longer than [`LOCK_TIMEOUT`], because others would queue behind it, and
+//! It must never wait for a lock of an application longer than `LOCK_TIMEOUT`, because others would queue behind it, and
 //! never fail because one table cannot be captured.
 
 mod status;

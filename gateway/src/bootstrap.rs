@@ -31,7 +31,7 @@ const DEFAULT_EMAIL: &str = "admin@example.com";
 /// The administrator to create.
 #[derive(Debug, Clone, Default)]
 pub struct AdminSettings {
-    /// `ADMIN_EMAIL`; without it [`DEFAULT_EMAIL`].
+    /// `ADMIN_EMAIL`; without it `DEFAULT_EMAIL`.
     pub email: Option<String>,
     /// `ADMIN_PASSWORD`; without it one is made up and told once.
     pub password: Option<SecretString>,
