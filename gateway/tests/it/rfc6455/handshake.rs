@@ -199,10 +199,12 @@ async fn play_attempt(port: u16, bytes: &[u8], outcome: &Outcome, delivery: Deli
             if reply.header("connection") == Some("close") || reply.header("content-length").is_none() {
                 return ends(&mut client).await;
             }
-            client.write(b"GET /server/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await?;
+            // A server that has not read a whole body may end the connection without a word.
+            let _cut_off = client.write(b"GET /server/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
             let rest = client.rest(LIMIT).await.context("never ended")?;
             let rest = String::from_utf8_lossy(&rest).into_owned();
-            ensure!(rest.matches("HTTP/1.1 ").count() == 1 && rest.ends_with("\r\n\r\npong"), "the next request was answered {rest:?}");
+            let answered = rest.matches("HTTP/1.1 ").count() == 1 && rest.ends_with("\r\n\r\npong");
+            ensure!(rest.is_empty() || answered, "the next request was answered {rest:?}");
             Ok(())
         }
         Outcome::Dropped => match reply(&mut client).await? {
