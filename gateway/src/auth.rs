@@ -22,8 +22,12 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod token;
+#[cfg(feature = "testing")]
+mod token_check;
 
 pub use authenticator::Authenticator;
 pub use identity::{AuthError, Identity, Proof, Tokens};
 pub use password::hash_password;
 pub use recheck::Recheck;
+#[cfg(feature = "testing")]
+pub use token_check::TokenCheck;
