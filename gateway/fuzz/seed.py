@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes the fuzz targets' first inputs: the messages, payloads, rows and tokens of the recorded cases.
 
-    python3 seed.py            fills corpus/<target>; `cargo fuzz cmin` then keeps what adds coverage
+    python3 seed.py            fills corpus/<target> with all of them
+    python3 seed.py --keep     fills seeds/<target> with at most 50 each, those that bring the most new words
 
 It must never invent an input: what it writes was recorded.
 """
@@ -10,12 +11,16 @@ import hashlib
 import json
 import pathlib
 import re
+import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = HERE.parent / "tests" / "conformance" / "cases"
 NAMED = json.loads((CASES.parent / "fixture_ids.json").read_text())["named"]
 IDS = {f"{kind.rstrip('s').replace('policie', 'policy')}_{name}": key for kind, names in NAMED.items() for name, key in names.items()}
 ENVELOPE = {"type", "uid"}
+LARGEST = 4096
+KEPT = 50
+FOUND = {}
 
 
 def steps():
@@ -41,12 +46,22 @@ def objects(value):
 
 
 def write(target, text):
-    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-    if len(data) > 4096:
-        return
-    folder = HERE / "corpus" / target
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) <= LARGEST:
+        FOUND.setdefault(target, {})[hashlib.sha1(data).hexdigest()] = data
+
+
+def chosen(inputs):
+    """The inputs that bring the most new words, shortest first among equals."""
+    words = {name: set(re.findall(rb"[$\w]+", data)) for name, data in inputs.items()}
+    known, kept = set(), {}
+    while len(kept) < KEPT:
+        best = max(words, key=lambda name: (len(words[name] - known), -len(inputs[name]), name))
+        if not words[best] - known:
+            break
+        known |= words[best]
+        kept[best] = inputs[best]
+    return kept
 
 
 def compact(value):
@@ -77,6 +92,12 @@ def main():
             claims.update(minted.get("claims", {}))
             write("jwt", compact(claims))
             write("jwt", compact({"alg": minted.get("alg", "HS256"), "typ": "JWT"}) + "\n" + compact(claims))
+    keep = "--keep" in sys.argv
+    for target, inputs in FOUND.items():
+        folder = HERE / ("seeds" if keep else "corpus") / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in (chosen(inputs) if keep else inputs).items():
+            (folder / name).write_bytes(data)
 
 
 main()

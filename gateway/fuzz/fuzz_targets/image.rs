@@ -2,6 +2,8 @@
 //! and a row that is in a view is found by the constants that the view is indexed by.
 #![no_main]
 
+use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use access::plan::{Level, Root, Scalar};
@@ -10,6 +12,7 @@ use access::schema::Field;
 use gateway_fuzz::mutate;
 use gateway_fuzz::stage::{STAGE, USERS};
 use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Value, json};
 
 /// A test that holds only where its opposite does not.
@@ -106,7 +109,10 @@ fuzz_target!(|data: &[u8]| -> Corpus {
             return Corpus::Reject;
         }
     };
-    let valid = judged.is_ok();
+    // Postgres prints every column once; of a text that does not, "the" value of a column is anybody's guess.
+    if !serde_json::from_str::<Names>(text).is_ok_and(|names| names.distinct()) {
+        return Corpus::Reject;
+    }
     let less = RowImage::parse(text, &["title".into(), "views".into(), "status".into()]).expect("what is left out changes nothing");
     for image in [&image, &less] {
         for pair in OPPOSITES.iter() {
@@ -123,8 +129,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
             if let Some(projection) = projection {
                 let mut out = b"before".to_vec();
                 match projection.write(image, &mut out) {
-                    Ok(()) if valid => drop(serde_json::from_slice::<Value>(&out[6..]).expect("what is shown is JSON")),
-                    Ok(()) => {}
+                    Ok(()) => drop(serde_json::from_slice::<Value>(&out[6..]).expect("what is shown is JSON")),
                     Err(_) => assert_eq!(out, b"before"),
                 }
             }
@@ -136,6 +141,37 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     }
     Corpus::Keep
 });
+
+/// The names of an object's members, as often as they stand there.
+struct Names(Vec<String>);
+
+impl Names {
+    fn distinct(&self) -> bool {
+        self.0.iter().collect::<HashSet<_>>().len() == self.0.len()
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = members.next_entry()? {
+                    names.push(name);
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
 
 /// A row of a view has one of the constants that the view is indexed by.
 fn found(image: &RowImage<'_>, keys: &[(Arc<Field>, Vec<Scalar>)], what: &str) {
