@@ -129,6 +129,65 @@ impl Drop for PrivateRedis {
     }
 }
 
+/// Three of them as one cluster without replicas. Dropping it ends them.
+#[derive(Debug)]
+pub struct PrivateRedisCluster {
+    nodes: Vec<PrivateRedis>,
+}
+
+impl PrivateRedisCluster {
+    /// Starts the nodes, divides the slots among them, and returns when each says that the cluster is complete.
+    ///
+    /// # Errors
+    /// When `redis-server` is missing, is older than 7.0, or the nodes do not find each other.
+    pub async fn start() -> std::io::Result<Self> {
+        let slots = ["0 5460", "5461 10922", "10923 16383"];
+        let mut nodes = Vec::new();
+        for _ in slots {
+            let bus_port = free_port()?.to_string();
+            let arguments = ["--cluster-enabled", "yes", "--cluster-port", &bus_port, "--cluster-node-timeout", "1500"];
+            nodes.push((PrivateRedis::start(&arguments).await?, bus_port));
+        }
+        let (first, first_bus) = nodes.first().map(|(node, bus)| (node.port, bus.clone())).unwrap_or_default();
+        for ((node, _), slots) in nodes.iter().zip(slots) {
+            ask(node.port, &format!("CLUSTER ADDSLOTSRANGE {slots}")).await?;
+            if node.port != first {
+                ask(node.port, &format!("CLUSTER MEET 127.0.0.1 {first} {first_bus}")).await?;
+            }
+        }
+        let deadline = tokio::time::Instant::now() + START_DEADLINE;
+        for (node, _) in &nodes {
+            while !ask(node.port, "CLUSTER INFO").await?.contains("cluster_state:ok") {
+                if tokio::time::Instant::now() > deadline {
+                    return Err(std::io::Error::other("the cluster did not form"));
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Ok(Self { nodes: nodes.into_iter().map(|(node, _)| node).collect() })
+    }
+
+    /// The URL of its first node; clients find the others.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.nodes.first().map(PrivateRedis::url).unwrap_or_default()
+    }
+
+    /// Its nodes.
+    pub fn nodes(&mut self) -> &mut [PrivateRedis] {
+        &mut self.nodes
+    }
+}
+
+/// One command in the form that people type, and its answer as it comes.
+async fn ask(port: u16, command: &str) -> std::io::Result<String> {
+    let mut socket = TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).await?;
+    socket.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).await?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await?;
+    if answer.starts_with('-') { Err(std::io::Error::other(answer)) } else { Ok(answer) }
+}
+
 async fn answers(port: u16) -> bool {
     let ping = async {
         let mut socket = TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).await?;

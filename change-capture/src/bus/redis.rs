@@ -1,11 +1,13 @@
-//! The bus of a cluster: Redis holds heads and streams and fans out by pub/sub.
+//! The bus of many nodes: Redis holds heads and streams and fans out by pub/sub. A single server or a Redis Cluster.
 //!
 //! A Lua script does the whole step for one collection: check the fence, skip what is known, refuse a hole, append, trim,
 //! publish. It must never trust that Redis kept anything: a head that is missing or behind is set again by the leader
 //! ([`BusError::Lost`]), one that is ahead ends the epoch ([`BusError::Ahead`]).
-//! Cost of a publish: one round trip, whatever the number of events and collections.
+//! Cost of a publish: one round trip, whatever the number of events and collections (on a cluster: per run of events of one
+//! collection, side by side for different collections).
 
 mod feed;
+mod link;
 mod place;
 
 use std::collections::HashSet;
@@ -14,11 +16,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use change_event::{ChangeEvent, ChannelNames, Epoch, Sequence};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, ErrorKind, Pipeline, RedisError, Script, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, RedisError, Script, Value};
 use secrecy::{ExposeSecret as _, SecretString};
 use service_runtime::{CancellationToken, Tasks};
 
+use self::link::{Link, Place};
 use super::feed_queue::FeedQueue;
 use super::{BoxFuture, Bus, BusCapacity, BusError, Feed, Fence, KnownHead, StreamHead};
 
@@ -31,10 +33,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct RedisBus(Arc<Shared>);
 
 struct Shared {
-    client: Client,
+    place: Place,
     /// Publishes; apart from the reads, so that a large repair delays no event.
-    writing: ConnectionManager,
-    reading: ConnectionManager,
+    writing: Link,
+    reading: Link,
     names: ChannelNames,
     capacity: BusCapacity,
     scripts: Scripts,
@@ -62,42 +64,31 @@ impl RedisBus {
         tasks: Tasks,
         shutdown: CancellationToken,
     ) -> Result<Self, BusError> {
-        // The error would repeat the URL with its password.
-        let client = Client::open(url.expose_secret()).map_err(|_| BusError::Configuration("the Redis URL cannot be used".into()))?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(RESPONSE_TIMEOUT))
-            .set_number_of_retries(1)
-            .set_min_delay(Duration::from_millis(20))
-            .set_max_delay(Duration::from_millis(200));
-        let writing = client.get_connection_manager_with_config(config.clone()).await.map_err(unavailable)?;
-        let reading = client.get_connection_manager_with_config(config).await.map_err(unavailable)?;
+        let place = Place::find(url.expose_secret()).await.map_err(|error| {
+            if error.kind() == ErrorKind::InvalidClientConfig {
+                // Its text would repeat the URL with its password.
+                BusError::Configuration("the Redis URL cannot be used".into())
+            } else {
+                unavailable(error)
+            }
+        })?;
+        let (writing, reading) = (place.link().await.map_err(unavailable)?, place.link().await.map_err(unavailable)?);
         let scripts = Scripts {
             publish: Script::new(include_str!("redis/publish.lua")),
             open: Script::new(include_str!("redis/open.lua")),
             opened: Script::new(include_str!("redis/opened.lua")),
         };
         let listed = Mutex::default();
-        Ok(Self(Arc::new(Shared { client, writing, reading, names, capacity, scripts, listed, tasks, shutdown })))
+        Ok(Self(Arc::new(Shared { place, writing, reading, names, capacity, scripts, listed, tasks, shutdown })))
     }
 }
 
 impl Shared {
-    /// Runs a pipeline of script calls and reads what each of them said.
-    async fn run(&self, pipeline: &Pipeline, script: &Script, collections: &[Arc<str>]) -> Result<(), BusError> {
-        let mut connection = self.writing.clone();
-        let replies = match pipeline.query_async::<Vec<Value>>(&mut connection).await {
-            // A restarted Redis has forgotten the script. Whatever part ran is skipped when it is repeated.
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                script.load_async(&mut connection).await.map_err(unavailable)?;
-                pipeline.query_async::<Vec<Value>>(&mut connection).await.map_err(unavailable)?
-            }
-            other => other.map_err(unavailable)?,
-        };
-        for (reply, collection) in replies.iter().zip(collections) {
-            read_reply(reply, collection)?;
-        }
-        Ok(())
+    /// Runs script calls and reads what each of them said.
+    async fn run(&self, commands: Vec<(Arc<str>, Cmd)>, script: &Script) -> Result<(), BusError> {
+        let collections: Vec<Arc<str>> = commands.iter().map(|(collection, _)| Arc::clone(collection)).collect();
+        let replies = self.writing.query_each(commands, Some(script)).await.map_err(unavailable)?;
+        replies.iter().zip(&collections).try_for_each(|(reply, collection)| read_reply(reply, collection))
     }
 
     /// A collection is listed before its first event, so that no head is ever overlooked by [`RedisBus::open`].
@@ -114,15 +105,15 @@ impl Shared {
         for collection in &new {
             command.arg(&**collection);
         }
-        command.query_async::<()>(&mut self.writing.clone()).await.map_err(unavailable)?;
+        self.writing.query::<()>(&command).await.map_err(unavailable)?;
         self.listed.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
         Ok(())
     }
 
     async fn open(&self, fence: Fence, epoch: Epoch, heads: &[KnownHead]) -> Result<(), BusError> {
-        let mut connection = self.writing.clone();
-        let present: Vec<String> =
-            redis::cmd("SMEMBERS").arg(self.names.collections()).query_async(&mut connection).await.map_err(unavailable)?;
+        let mut command = redis::cmd("SMEMBERS");
+        command.arg(self.names.collections());
+        let present: Vec<String> = self.writing.query(&command).await.map_err(unavailable)?;
         // Redis may have lost the set since this process filled it.
         self.listed.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let known: HashSet<&str> = heads.iter().map(|head| &*head.collection).collect();
@@ -134,85 +125,106 @@ impl Shared {
         let all: Vec<KnownHead> = heads.iter().cloned().chain(forgotten).collect();
         let collections: Vec<Arc<str>> = all.iter().map(|head| Arc::clone(&head.collection)).collect();
         self.list(&collections).await?;
-        for (heads, collections) in all.chunks(500).zip(collections.chunks(500)) {
-            let mut pipeline = redis::pipe();
-            for head in heads {
-                pipeline
-                    .cmd("EVALSHA")
-                    .arg(self.scripts.open.get_hash())
-                    .arg(2)
-                    .arg(self.names.head(&head.collection))
-                    .arg(self.names.stream(&head.collection))
-                    .arg(fence.0)
-                    .arg(epoch.0)
-                    .arg(head.published.0)
-                    .arg(head.assigned.0)
-                    .arg(now_milliseconds());
-            }
-            self.run(&pipeline, &self.scripts.open, collections).await?;
+        for heads in all.chunks(500) {
+            let commands = heads.iter().map(|head| {
+                let mut command = self.call(&self.scripts.open, &head.collection);
+                command.arg(fence.0).arg(epoch.0).arg(head.published.0).arg(head.assigned.0).arg(now_milliseconds());
+                (Arc::clone(&head.collection), command)
+            });
+            self.run(commands.collect(), &self.scripts.open).await?;
         }
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("EVALSHA").arg(self.scripts.opened.get_hash()).arg(1);
-        pipeline.arg(self.names.bus()).arg(fence.0).arg(epoch.0).arg(self.names.opened());
-        self.run(&pipeline, &self.scripts.opened, &["all collections".into()]).await
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(self.scripts.opened.get_hash()).arg(1);
+        command.arg(self.names.bus()).arg(fence.0).arg(epoch.0).arg(self.names.opened());
+        self.run(vec![("all collections".into(), command)], &self.scripts.opened).await
+    }
+
+    /// The start of a script call on a collection's keys.
+    fn call(&self, script: &Script, collection: &str) -> Cmd {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(script.get_hash()).arg(2).arg(self.names.head(collection)).arg(self.names.stream(collection));
+        command
     }
 
     async fn publish(&self, fence: Fence, events: &[Arc<ChangeEvent>]) -> Result<(), BusError> {
-        let mut pipeline = redis::pipe();
-        let mut collections = Vec::new();
+        let mut commands = Vec::new();
         for run in events.chunk_by(|one, other| one.collection == other.collection) {
             let Some(first) = run.first() else { continue };
-            pipeline
-                .cmd("EVALSHA")
-                .arg(self.scripts.publish.get_hash())
-                .arg(2)
-                .arg(self.names.head(&first.collection))
-                .arg(self.names.stream(&first.collection))
+            let mut command = self.call(&self.scripts.publish, &first.collection);
+            command
                 .arg(fence.0)
                 .arg(first.epoch.0)
                 .arg(self.names.channel(&first.collection))
-                .arg("PUBLISH")
+                .arg(self.writing.publish_command())
                 .arg(now_milliseconds())
                 .arg(self.capacity.stream_events)
                 .arg(self.capacity.stream_bytes)
                 .arg(u64::try_from(self.capacity.stream_age.as_millis()).unwrap_or(u64::MAX >> 12));
             for event in run {
                 let payload = event.encode().map_err(|error| BusError::Configuration(error.to_string().into()))?;
-                pipeline.arg(event.sequence.0).arg(payload);
+                command.arg(event.sequence.0).arg(payload);
             }
-            collections.push(Arc::clone(&first.collection));
+            commands.push((Arc::clone(&first.collection), command));
         }
+        let collections: Vec<Arc<str>> = commands.iter().map(|(collection, _)| Arc::clone(collection)).collect();
         self.list(&collections).await?;
-        self.run(&pipeline, &self.scripts.publish, &collections).await
+        self.run(commands, &self.scripts.publish).await
     }
 
     /// Where a collection's stream stands.
     async fn head(&self, collection: &str) -> Result<Option<StreamHead>, BusError> {
-        let mut command = redis::cmd("HMGET");
-        command.arg(self.names.head(collection)).arg("epoch").arg("sequence");
-        let found = command.query_async(&mut self.reading.clone()).await.map_err(unavailable)?;
+        let found = self.reading.query(&self.head_command(collection)).await.map_err(unavailable)?;
         Ok(stream_head(found))
     }
 
-    /// Where several stand, in the order asked; `None` while no leader has opened the bus. One transaction: a bus that is
-    /// flushed and opened again in the middle would look as if collections had vanished.
+    /// Where several stand, in the order asked; `None` while no leader has opened the bus. A bus that is flushed and opened
+    /// again in the middle must not look as if collections had vanished: a single server reads all in one transaction; in
+    /// a cluster, a head that is missing is asked for once more after the bus was seen to be open.
     async fn heads(&self, collections: &[Arc<str>]) -> Result<Option<Vec<Option<StreamHead>>>, BusError> {
-        let mut pipeline = redis::pipe();
-        pipeline.atomic().cmd("HMGET").arg(self.names.bus()).arg("epoch").arg("fence");
-        for collection in collections {
-            pipeline.cmd("HMGET").arg(self.names.head(collection)).arg("epoch").arg("sequence");
-        }
-        let found: Vec<(Option<u64>, Option<u64>)> = pipeline.query_async(&mut self.reading.clone()).await.map_err(unavailable)?;
+        let mut commands = vec![("bus".into(), self.opened_command())];
+        commands.extend(collections.iter().map(|collection| (Arc::clone(collection), self.head_command(collection))));
+        let found: Vec<(Option<u64>, Option<u64>)> = match &self.reading {
+            Link::Server(connection) => {
+                let mut pipeline = redis::pipe();
+                pipeline.atomic();
+                for (_, command) in commands {
+                    pipeline.add_command(command);
+                }
+                pipeline.query_async(&mut connection.clone()).await.map_err(unavailable)?
+            }
+            Link::Cluster(_) => {
+                let answers = self.reading.query_each(commands, None).await.map_err(unavailable)?;
+                answers.into_iter().map(redis::from_redis_value).collect::<Result<_, _>>().map_err(|error| unavailable(error.into()))?
+            }
+        };
         let mut found = found.into_iter();
-        let opened = found.next().and_then(stream_head);
-        Ok(opened.map(|_| found.map(stream_head).collect()))
+        if found.next().and_then(stream_head).is_none() {
+            return Ok(None);
+        }
+        let mut heads: Vec<Option<StreamHead>> = found.map(stream_head).collect();
+        if self.reading.is_cluster() {
+            for (head, collection) in heads.iter_mut().zip(collections).filter(|(head, _)| head.is_none()) {
+                *head = self.head(collection).await?;
+            }
+        }
+        Ok(Some(heads))
+    }
+
+    fn head_command(&self, collection: &str) -> Cmd {
+        let mut command = redis::cmd("HMGET");
+        command.arg(self.names.head(collection)).arg("epoch").arg("sequence");
+        command
+    }
+
+    fn opened_command(&self) -> Cmd {
+        let mut command = redis::cmd("HMGET");
+        command.arg(self.names.bus()).arg("epoch").arg("fence");
+        command
     }
 
     /// The epoch and fence in which the bus was opened.
     async fn opened(&self) -> Result<Option<(Epoch, Fence)>, BusError> {
-        let mut command = redis::cmd("HMGET");
-        command.arg(self.names.bus()).arg("epoch").arg("fence");
-        let (epoch, fence): (Option<u64>, Option<u64>) = command.query_async(&mut self.reading.clone()).await.map_err(unavailable)?;
+        let (epoch, fence): (Option<u64>, Option<u64>) = self.reading.query(&self.opened_command()).await.map_err(unavailable)?;
         Ok(epoch.zip(fence).map(|(epoch, fence)| (Epoch(epoch), Fence(fence))))
     }
 
@@ -226,7 +238,7 @@ impl Shared {
         }
         let mut command = redis::cmd("XRANGE");
         command.arg(self.names.stream(collection)).arg(format!("{}-0", after.sequence.0 + 1)).arg("+").arg("COUNT").arg(limit);
-        let entries: Vec<(String, Vec<Bytes>)> = command.query_async(&mut self.reading.clone()).await.map_err(unavailable)?;
+        let entries: Vec<(String, Vec<Bytes>)> = self.reading.query(&command).await.map_err(unavailable)?;
         let mut events = Vec::with_capacity(entries.len());
         for (expected, (_, fields)) in (after.sequence.0 + 1..).zip(entries) {
             // t, time, e, event
@@ -271,7 +283,7 @@ impl Bus for RedisBus {
         Box::pin(async move {
             let mut command = redis::cmd("PUBLISH");
             command.arg(self.0.names.topic(topic)).arg(&*payload);
-            command.query_async::<()>(&mut self.0.writing.clone()).await.map_err(unavailable)
+            self.0.writing.query::<()>(&command).await.map_err(unavailable)
         })
     }
 

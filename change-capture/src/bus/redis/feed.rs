@@ -13,16 +13,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use change_event::{ChangeEvent, DecodeError, Epoch, Sequence};
 use futures_util::future::{BoxFuture as Running, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use redis::Msg;
-use redis::aio::{PubSubSink, PubSubStream};
 use service_runtime::Backoff;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::link::{Channel, Message, Messages, Subscriptions};
 use super::place::{Arrival, Look, Place};
 use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Shared, unavailable};
 use crate::bus::capped_stream::origin;
@@ -120,16 +118,16 @@ pub(super) async fn start(bus: Arc<Shared>, queue: Arc<FeedQueue>) -> Result<Con
     Ok(Control { commands })
 }
 
-async fn connect(bus: &Shared) -> Result<(PubSubSink, PubSubStream), BusError> {
+async fn connect(bus: &Shared) -> Result<(Subscriptions, Messages), BusError> {
     let late = |_| BusError::Unavailable("no connection in time".into());
-    let connection = timeout(CONNECT_TIMEOUT, bus.client.get_async_pubsub()).await.map_err(late)?.map_err(unavailable)?;
-    let (mut sink, stream) = connection.split();
-    timeout(RESPONSE_TIMEOUT, sink.subscribe(bus.names.opened())).await.map_err(late)?.map_err(unavailable)?;
+    let connection = timeout(CONNECT_TIMEOUT, bus.place.subscriber()).await.map_err(late)?.map_err(unavailable)?;
+    let (mut sink, stream) = connection;
+    timeout(RESPONSE_TIMEOUT, sink.subscribe(Channel::Everywhere, &bus.names.opened())).await.map_err(late)?.map_err(unavailable)?;
     Ok((sink, stream))
 }
 
 impl Reader {
-    async fn run(&mut self, mut connection: (PubSubSink, PubSubStream)) {
+    async fn run(&mut self, mut connection: (Subscriptions, Messages)) {
         let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
         loop {
             match self.serve(&mut connection, &mut backoff).await {
@@ -160,7 +158,7 @@ impl Reader {
     }
 
     /// Serves one connection until it is lost.
-    async fn serve(&mut self, connection: &mut (PubSubSink, PubSubStream), backoff: &mut Backoff) -> Ended {
+    async fn serve(&mut self, connection: &mut (Subscriptions, Messages), backoff: &mut Backoff) -> Ended {
         let (sink, stream) = connection;
         if self.recovering.is_some() {
             if let Err(error) = self.resubscribe(sink).await {
@@ -175,7 +173,7 @@ impl Reader {
             tokio::select! {
                 // All branches are cancel-safe: streams and channels give an item only when it is taken.
                 message = stream.next() => match message {
-                    Some(message) => self.message(&message),
+                    Some(message) => self.message(message),
                     None => return Ended::Lost(BusError::Unavailable("the connection was closed".into())),
                 },
                 Some(done) = self.running.next() => {
@@ -198,9 +196,9 @@ impl Reader {
                     }
                     let mut sink = sink.clone();
                     self.running.push(async move {
-                        let alive = timeout(RESPONSE_TIMEOUT, sink.ping::<redis::Value>()).await;
+                        let alive = timeout(RESPONSE_TIMEOUT, sink.ping()).await;
                         Done::Alive(match alive {
-                            Ok(answer) => answer.map(drop).map_err(unavailable),
+                            Ok(answer) => answer.map_err(unavailable),
                             Err(_) => Err(BusError::Unavailable("no sign of life".into())),
                         })
                     }.boxed());
@@ -212,13 +210,17 @@ impl Reader {
     }
 
     /// After a reconnect: subscribes to everything again, in few commands.
-    async fn resubscribe(&mut self, sink: &mut PubSubSink) -> Result<(), BusError> {
-        let channels: Vec<&String> = self.channels.keys().collect();
-        for some in channels.chunks(500) {
-            let late = |_| BusError::Unavailable("no answer in time".into());
-            timeout(RESPONSE_TIMEOUT, sink.subscribe(some)).await.map_err(late)?.map_err(unavailable)?;
-        }
-        Ok(())
+    async fn resubscribe(&mut self, sink: &mut Subscriptions) -> Result<(), BusError> {
+        let channels: Vec<(Channel, String)> = self
+            .channels
+            .iter()
+            .map(|(name, source)| match source {
+                Source::Collection(_) => (Channel::Events, name.clone()),
+                Source::Topic(_) | Source::Opened => (Channel::Everywhere, name.clone()),
+            })
+            .collect();
+        let late = |_| BusError::Unavailable("no answer in time".into());
+        timeout(RESPONSE_TIMEOUT, sink.subscribe_all(&channels)).await.map_err(late)?.map_err(unavailable)
     }
 
     /// Work of a lost connection: its results would be about a world that is gone.
@@ -262,7 +264,7 @@ impl Reader {
         }
     }
 
-    fn command(&mut self, command: Command, sink: &PubSubSink) {
+    fn command(&mut self, command: Command, sink: &Subscriptions) {
         let mut sink = sink.clone();
         match command {
             Command::Subscribe(name, answer) => {
@@ -283,7 +285,7 @@ impl Reader {
                     async move {
                         // Subscribed first, then the head: whatever comes after the head arrives.
                         let head = async {
-                            sink.subscribe(channel).await.map_err(unavailable)?;
+                            sink.subscribe(Channel::Events, &channel).await.map_err(unavailable)?;
                             let head = bus.head(&name).await?;
                             let epoch = match head {
                                 Some(head) => return Ok(head),
@@ -304,7 +306,7 @@ impl Reader {
                 self.running.push(
                     async move {
                         // The channel is unknown by now: whatever still arrives on it is ignored.
-                        let _ignored = sink.unsubscribe(channel).await;
+                        let _ignored = sink.unsubscribe(Channel::Events, &channel).await;
                         Done::Unsubscribed
                     }
                     .boxed(),
@@ -316,7 +318,7 @@ impl Reader {
                 self.running.push(
                     async move {
                         let late = |_| BusError::Unavailable("no answer in time".into());
-                        let done = timeout(RESPONSE_TIMEOUT, sink.subscribe(channel)).await.map_err(late);
+                        let done = timeout(RESPONSE_TIMEOUT, sink.subscribe(Channel::Everywhere, &channel)).await.map_err(late);
                         Done::SubscribedTopic(topic, answer, done.and_then(|done| done.map_err(unavailable)))
                     }
                     .boxed(),
@@ -325,15 +327,15 @@ impl Reader {
         }
     }
 
-    fn message(&mut self, message: &Msg) {
-        match self.channels.get(message.get_channel_name()).cloned() {
+    fn message(&mut self, message: Message) {
+        match self.channels.get(&message.channel).cloned() {
             None => {}
-            Some(Source::Topic(topic)) => self.queue.topic(topic, Bytes::copy_from_slice(message.get_payload_bytes())),
+            Some(Source::Topic(topic)) => self.queue.topic(topic, message.payload),
             // A new leader, or one that found the bus empty: heads may have moved without an event.
             Some(Source::Opened) => self.look(true),
             Some(Source::Collection(name)) => {
                 let Some(collection) = self.collections.get_mut(&name) else { return };
-                match ChangeEvent::decode(message.get_payload_bytes()) {
+                match ChangeEvent::decode(&message.payload) {
                     Ok(event) => match collection.place.arrive(event.epoch, event.sequence) {
                         Arrival::Deliver => self.queue.event(Arc::new(event)),
                         Arrival::Drop => {}
