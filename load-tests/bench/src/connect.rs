@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
@@ -80,7 +80,7 @@ pub(crate) async fn run(options: &Options, servers: &ServerOptions, tasks: &Task
         };
         lives(options, &servers, idle).await
     };
-    outcome.await.with_context(|| servers.log())
+    servers.explain(outcome.await).await
 }
 
 async fn idle(options: &Options, servers: &Servers, pid: u32, tasks: &Tasks) -> Result<Idle> {

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 use futures_util::future::try_join_all;
 use rand::Rng as _;
@@ -80,7 +80,7 @@ pub(crate) async fn run(options: &Options, servers: &ServerOptions, tasks: &Task
         }
         anyhow::Ok(all)
     };
-    let measured = measured.await.with_context(|| servers.log())?;
+    let measured = servers.explain(measured.await).await?;
     let Ok([read_by_key, read_100_with_two_relations, create, update]) = <[Measured; 4]>::try_from(measured) else {
         unreachable!("four operations have four results");
     };

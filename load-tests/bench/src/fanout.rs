@@ -99,7 +99,7 @@ pub(crate) async fn run(options: &Options, servers: &ServerOptions, tasks: &Task
     ensure!(options.rate.is_none_or(|rate| rate > 0.0), "--rate must be above zero");
     let servers = Servers::start(servers, tasks).await?;
     let outcome = through_gateway(options, &servers, tasks).await;
-    let (gateway, frame_bytes, event_reads) = outcome.with_context(|| servers.log())?;
+    let (gateway, frame_bytes, event_reads) = servers.explain(outcome).await?;
     // Nothing else may be at work while the floor is measured.
     drop(servers);
     let floor = if options.no_floor { None } else { Some(through_floor(options, frame_bytes, tasks).await.context("the floor")?) };

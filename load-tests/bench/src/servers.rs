@@ -91,6 +91,7 @@ impl Servers {
         };
         servers.sql(tasks).await?.batch_execute(FIXTURE).await.context("cannot install the fixture")?;
         servers.until_known().await?;
+        servers.until_delivering(tasks).await?;
         Ok(servers)
     }
 
@@ -104,6 +105,7 @@ impl Servers {
         servers.bootstrap(options).await?;
         servers.sql(tasks).await?.batch_execute(FIXTURE).await.context("cannot install the fixture")?;
         servers.launch(options, &[]).await?;
+        servers.until_delivering(tasks).await?;
         Ok(servers)
     }
 
@@ -112,9 +114,9 @@ impl Servers {
         ensure!(self.postgres.is_some(), "a gateway that runs already is not started again");
         self.gateway = None;
         let (port, admin) = (free_port()?, free_port()?);
-        let mut environment = self.environment(options)?;
-        environment.extend([format!("PORT={port}"), format!("GATEWAY_ADMIN_PORT={admin}"), format!("CAPTURE_EXCLUDE={PLAIN}")]);
-        environment.extend(extra.iter().map(|(name, value)| format!("{name}={value}")));
+        let mut own = vec![format!("PORT={port}"), format!("GATEWAY_ADMIN_PORT={admin}"), format!("CAPTURE_EXCLUDE={PLAIN}")];
+        own.extend(extra.iter().map(|(name, value)| format!("{name}={value}")));
+        let environment = self.environment(options, own)?;
         // `env -i` replaces itself by the program, so the process id is the program's.
         let arguments: Vec<String> =
             ["-i".to_owned()].into_iter().chain(environment).chain([program(options)?, "standalone".to_owned()]).collect();
@@ -159,20 +161,29 @@ impl Servers {
         Ok(Some(values.iter().sum()))
     }
 
-    /// What the gateway wrote to its log, for an error message.
-    pub(crate) fn log(&self) -> String {
-        self.gateway.as_ref().map(|started| tail(&started.log)).unwrap_or_default()
+    /// Adds to a failure what the gateway says about itself: the end of its log, and its counters of events.
+    pub(crate) async fn explain<T>(&self, outcome: Result<T>) -> Result<T> {
+        let Err(error) = outcome else { return outcome };
+        let log = self.gateway.as_ref().map(|started| tail(&started.log)).unwrap_or_default();
+        let metrics = match self.admin {
+            Some(admin) => get(admin, "/metrics").await.unwrap_or_else(|error| format!("{error:#}")),
+            None => String::new(),
+        };
+        let telling = ["tidegate_gateway_events_total", "tidegate_gateway_deliveries_total", "tidegate_capture_"];
+        let counters: Vec<&str> = metrics.lines().filter(|line| telling.iter().any(|name| line.starts_with(name))).collect();
+        Err(anyhow::anyhow!("{error:#}\nThe gateway's log and counters:\n{log}\n{}", counters.join("\n")))
     }
 
     async fn bootstrap(&self, options: &ServerOptions) -> Result<()> {
         let mut command = tokio::process::Command::new("/usr/bin/env");
-        command.arg("-i").args(self.environment(options)?).arg(program(options)?).arg("bootstrap").kill_on_drop(true);
+        command.arg("-i").args(self.environment(options, Vec::new())?).arg(program(options)?).arg("bootstrap").kill_on_drop(true);
         let output = command.output().await.context("cannot run the gateway")?;
         ensure!(output.status.success(), "gateway bootstrap: {}", String::from_utf8_lossy(&output.stderr));
         Ok(())
     }
 
-    fn environment(&self, options: &ServerOptions) -> Result<Vec<String>> {
+    /// NAME=value of everything; of several with one name the last counts, so the user's come last.
+    fn environment(&self, options: &ServerOptions, own: Vec<String>) -> Result<Vec<String>> {
         let Some(postgres) = &self.postgres else { bail!("there is no private Postgres") };
         let fixed = [
             // A file of this name would win over the environment.
@@ -188,6 +199,7 @@ impl Servers {
         environment.push(format!("DB_PORT={}", postgres.port()));
         environment.push(format!("DB_PASSWORD={}", postgres.password()));
         environment.push(format!("DB_DATABASE={DATABASE}"));
+        environment.extend(own);
         for setting in &options.settings {
             ensure!(setting.split_once('=').is_some_and(|(name, _)| !name.is_empty()), "--set takes NAME=value");
             environment.push(setting.clone());
@@ -212,6 +224,29 @@ impl Servers {
                 Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
         }
+    }
+
+    /// Waits until a change of `messages` arrives as a change: when a table is captured for the first time its views are read
+    /// again, and whoever subscribed before that hears of the changes in between through a second `init`.
+    async fn until_delivering(&self, tasks: &Tasks) -> Result<()> {
+        let sql = self.sql(tasks).await?;
+        let mut socket = Socket::authenticated(&self.endpoint, TOKEN, 0).await?;
+        let query = r#"{"fields":["id"],"filter":{"user":{"_eq":"bench-probe"}}}"#;
+        let subscribe = format!(r#"{{"type":"subscribe","collection":"messages","uid":"1","query":{query}}}"#);
+        let init = socket.ask(&subscribe).await?;
+        ensure!(crate::socket::is_event(&init, "init"), "no init: {}", String::from_utf8_lossy(&init));
+        let deadline = tokio::time::Instant::now() + START_DEADLINE;
+        let mut arrived = false;
+        while !arrived {
+            ensure!(tokio::time::Instant::now() < deadline, "no change of `messages` arrives");
+            sql.batch_execute("insert into messages (\"user\") values ('bench-probe')").await?;
+            let heard = socket.messages(|message| arrived |= crate::socket::is_event(message, "create"));
+            // A change that went into a second `init` is not coming any more; the next one is.
+            if let Ok(heard) = tokio::time::timeout(Duration::from_secs(1), heard).await {
+                heard?;
+            }
+        }
+        socket.close().await
     }
 }
 

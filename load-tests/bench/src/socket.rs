@@ -184,6 +184,12 @@ pub(crate) fn is_ok(message: &[u8], kind: &str) -> bool {
     message.starts_with(prefix.as_bytes()) && memchr::memmem::find(head, b"\"status\":\"error\"").is_none()
 }
 
+/// Whether `message` is the event `name` of a subscription.
+pub(crate) fn is_event(message: &[u8], name: &str) -> bool {
+    let head = message.get(..message.len().min(100)).unwrap_or_default();
+    memchr::memmem::find(head, format!("\"event\":\"{name}\"").as_bytes()).is_some()
+}
+
 /// A message as a value.
 pub(crate) fn parsed(message: &[u8]) -> Result<Value> {
     serde_json::from_slice(message).with_context(|| format!("not JSON: {}", String::from_utf8_lossy(message)))

@@ -61,10 +61,12 @@ pub(crate) struct Faults {
     pub(crate) doubled: u64,
     /// Heard after a later one.
     pub(crate) misordered: u64,
-    /// No change at all.
+    /// No change at all; also a view that was read again, which may hold several changes.
     pub(crate) foreign: u64,
     /// Connections that ended.
     pub(crate) ended: u64,
+    /// The least number that some subscriber never heard.
+    pub(crate) first_lost: Option<usize>,
 }
 
 impl Subscribers {
@@ -131,6 +133,7 @@ impl Subscribers {
             sums.misordered += faults.misordered;
             sums.foreign += faults.foreign;
             sums.ended += faults.ended;
+            sums.first_lost = [sums.first_lost, faults.first_lost].into_iter().flatten().min();
             sum.latencies.append(tally.latencies);
         }
         Ok(sum)
@@ -145,8 +148,9 @@ impl Faults {
 
     /// As one line.
     pub(crate) fn text(&self) -> String {
-        let Self { lost, doubled, misordered, foreign, ended } = self;
-        format!("lost {lost}, doubled {doubled}, out of order {misordered}, foreign {foreign}, connections ended {ended}")
+        let Self { lost, doubled, misordered, foreign, ended, first_lost } = self;
+        let first = first_lost.map(|number| format!(" (from change {number} on)")).unwrap_or_default();
+        format!("lost {lost}{first}, doubled {doubled}, out of order {misordered}, foreign {foreign}, connections ended {ended}")
     }
 }
 
@@ -173,11 +177,13 @@ impl Reader {
             }
         }
         self.tally.faults.lost = self.heard.iter().filter(|heard| !**heard).count() as u64;
+        self.tally.faults.first_lost = self.heard.iter().position(|heard| !heard);
         self.tally
     }
 
     fn hear(&mut self, message: &[u8]) {
-        let Some(number) = number(message) else {
+        let again = memchr::memmem::find(message.get(..message.len().min(100)).unwrap_or_default(), b"\"event\":\"init\"").is_some();
+        let Some(number) = number(message).filter(|_| !again) else {
             self.tally.faults.foreign += 1;
             return;
         };
@@ -229,7 +235,7 @@ mod tests {
         for number in [0, 2, 1, 2] {
             reader.hear(format!("{{\"data\":[{{\"text\":\"{} x\"}}]}}", Subscribers::mark(number)).as_bytes());
         }
-        reader.hear(b"{}");
+        reader.hear(b"{\"event\":\"init\",\"data\":[{\"text\":\"#00000003\"}]}");
         reader.hear(b"#99999999");
         let faults = &reader.tally.faults;
         assert_eq!((faults.doubled, faults.misordered, faults.foreign), (1, 1, 2));

@@ -63,7 +63,8 @@ pub(crate) async fn run(options: &Options, server_options: &ServerOptions, tasks
     for mode in MODES {
         servers.launch(server_options, &[("CAPTURE_NOTIFY", mode)]).await?;
         check_triggers(&servers, tasks).await?;
-        modes.push(measure(options, &servers, tasks).await.with_context(|| servers.log())?);
+        let measured = measure(options, &servers, tasks).await;
+        modes.push(servers.explain(measured).await?);
     }
     let Ok([off, adaptive, always]) = <[Mode; 3]>::try_from(modes) else { unreachable!("three modes have three results") };
     Ok(Writers { writers: options.writers, off, adaptive, always })
