@@ -82,9 +82,10 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     let node_feed = bus.feed().await.context("cannot subscribe to the bus")?;
     feed::watch(&node_feed.control).await.context("cannot subscribe to the bus")?;
     metrics.bus_available.set(1);
+    let node = logs::node_name();
     if let Some(lines) = run.lines {
         node_feed.control.subscribe_topic(logs::TOPIC).await.context("cannot subscribe to the bus")?;
-        tasks.spawn("logs", logs::publish(lines, logs::node_name(), Arc::clone(&bus), parts.clone()));
+        tasks.spawn("logs", logs::publish(lines, Arc::clone(&node), Arc::clone(&bus), parts.clone()));
     }
     let options = DirectoryOptions { exclude_tables: config.database.exclude_tables.clone() };
     let directory = Directory::load(database.clone(), options).await.context("cannot read schema and access from the database")?;
@@ -109,7 +110,7 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
         directory,
         authenticator,
         subscriptions,
-        logs: Hub::default(),
+        logs: Hub::new(node),
         metrics,
         capture,
         tasks: tasks.clone(),

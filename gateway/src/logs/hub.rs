@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::level::Level;
 use super::record::Published;
@@ -12,8 +13,10 @@ use crate::connection::session::ConnectionId;
 use crate::protocol::logs;
 
 /// The listeners of this node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hub {
+    /// This node's name on its lines.
+    node: Arc<str>,
     /// Guards the map only.
     listeners: Mutex<HashMap<ConnectionId, Listener>>,
 }
@@ -21,13 +24,23 @@ pub struct Hub {
 #[derive(Debug)]
 struct Listener {
     least: Level,
+    /// Milliseconds since the Unix epoch: lines that this node wrote before are not the listener's.
+    since: u64,
     queue: Arc<SendQueue>,
 }
 
 impl Hub {
+    /// No listeners yet; `node` is the name of this node.
+    #[must_use]
+    pub fn new(node: Arc<str>) -> Self {
+        Self { node, listeners: Mutex::default() }
+    }
+
     /// `connection` gets every line of `least` and above from now on.
     pub fn listen(&self, connection: ConnectionId, least: Level, queue: Arc<SendQueue>) {
-        self.listeners().insert(connection, Listener { least, queue });
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = u64::try_from(now.as_millis()).unwrap_or(0);
+        self.listeners().insert(connection, Listener { least, since, queue });
     }
 
     /// `connection` gets no more lines.
@@ -43,7 +56,10 @@ impl Hub {
         }
         let Ok(line) = serde_json::from_slice::<Published>(payload) else { return };
         let frame = logs::line(&line.log, &line.node_id);
-        for listener in listeners.values().filter(|listener| listener.least.number() <= line.log.level) {
+        // Lines are on their way for a moment. Clocks of other nodes are not compared with ours.
+        let own = *line.node_id == *self.node;
+        let wanted = |listener: &&Listener| listener.least.number() <= line.log.level && !(own && line.log.time <= listener.since);
+        for listener in listeners.values().filter(wanted) {
             // A closed listener is removed by its owner.
             let _sent = listener.queue.send(frame.clone());
         }
