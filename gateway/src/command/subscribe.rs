@@ -102,7 +102,8 @@ struct Init {
 async fn init(state: &Arc<Gateway>, request: &Request, planned: &Planned) -> Result<Init, ClientError> {
     let uid = request.uid.as_deref();
     if request.event.is_some() {
-        return Ok(Init { frame: wire::frame("init", None, None, uid), snapshot: None });
+        let snapshot = state.subscriptions.snapshot().await?;
+        return Ok(Init { frame: wire::frame("init", None, None, uid), snapshot });
     }
     let read = state.subscriptions.read(planned, request.item.as_deref()).await?;
     let Some(data) = read.data else { return Err(Refusal::Forbidden.into()) };

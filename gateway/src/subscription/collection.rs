@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use change_event::{ChangeEvent, Snapshot};
+use change_event::{ChangeEvent, Snapshot, TransactionId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -128,7 +128,7 @@ impl CollectionTask {
             }
             Command::Gap => {
                 for key in self.groups.keys().cloned().collect::<Vec<_>>() {
-                    self.read_again(&key).await;
+                    self.read_again(&key, None).await;
                 }
             }
             Command::Barrier(done) => {
@@ -233,9 +233,6 @@ impl CollectionTask {
         let parsed = ParsedEvent::parse(event, &collection);
         let mut again = HashSet::new();
         for (key, group) in &mut self.groups {
-            if group.read_at.as_ref().is_some_and(|snapshot| snapshot.contains(event.transaction)) {
-                continue;
-            }
             if matches!(group.view, View::Aggregate { .. }) {
                 if group.aggregate_touched(&parsed) {
                     self.dirty.insert(key.clone(), operation_name(event));
@@ -262,15 +259,19 @@ impl CollectionTask {
             }
         }
         for key in again {
-            self.read_again(&key).await;
+            self.read_again(&key, Some(event.transaction)).await;
         }
         self.metrics.delivery_latency.observe(seconds_since(event.written_at));
     }
 
-    /// Reads a whole view and sends it to every member as a fresh `init`.
-    async fn read_again(&mut self, key: &GroupKey) {
+    /// Reads a whole view and sends it to every member as a fresh `init`, unless all of them saw its cause in theirs.
+    async fn read_again(&mut self, key: &GroupKey, cause: Option<TransactionId>) {
         let Some(mut group) = self.groups.remove(key) else { return };
         self.remember_view(&mut group).await;
+        if cause.is_some_and(|cause| group.everybody_saw(cause)) {
+            self.groups.insert(key.clone(), group);
+            return;
+        }
         let item = key.item.as_ref().map(|item| vec![item.to_string()]);
         let mut backoff = service_runtime::Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
         let read = loop {

@@ -22,8 +22,6 @@ pub(super) struct Group {
     pub(super) key: GroupKey,
     pub(super) planned: Planned,
     pub(super) view: View,
-    /// The last read of the whole view (after a gap): what it has seen is not delivered again.
-    pub(super) read_at: Option<Arc<Snapshot>>,
     members: HashMap<Option<Arc<str>>, IndexMap<SubscriptionId, Member>>,
 }
 
@@ -71,7 +69,7 @@ pub(super) struct Pending {
 impl Group {
     pub(super) fn new(key: GroupKey, planned: Planned) -> Self {
         let view = View::compile(&planned);
-        Self { key, planned, view, read_at: None, members: HashMap::new() }
+        Self { key, planned, view, members: HashMap::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -122,9 +120,14 @@ impl Group {
         }
     }
 
+    /// Whether the `init` of every member contains what `cause` did. One that waits for its `init` does not know yet.
+    pub(super) fn everybody_saw(&self, cause: TransactionId) -> bool {
+        let saw = |member: &Member| member.pending.is_none() && member.snapshot.as_ref().is_some_and(|snapshot| snapshot.contains(cause));
+        self.members.values().flat_map(IndexMap::values).all(saw)
+    }
+
     /// Every member has just been sent the whole view as of `snapshot`.
     pub(super) fn everybody_has_seen(&mut self, snapshot: &Arc<Snapshot>) {
-        self.read_at = Some(Arc::clone(snapshot));
         for member in self.members.values_mut().flat_map(IndexMap::values_mut) {
             if member.pending.is_none() {
                 member.snapshot = Some(Arc::clone(snapshot));

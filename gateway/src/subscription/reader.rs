@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use access::plan::{ReadPlan, Root};
 use access::sql::{self, ReadOptions, Shape};
+use access::statement::Statement;
 use change_event::Snapshot;
 use prometheus::IntCounter;
 
@@ -85,6 +86,15 @@ impl Reader {
         let snapshot: String = row.try_get(column)?;
         let meta = (!counts.is_empty()).then(|| format!("{{{}}}", counts.join(",")).into_bytes());
         Ok(ViewRead { data, meta, snapshot: snapshot.parse().ok().map(Arc::new) })
+    }
+
+    /// What is committed now.
+    pub(super) async fn snapshot(&self) -> Result<Option<Arc<Snapshot>>, DatabaseError> {
+        let mut statement = Statement::default();
+        statement.push("select pg_current_snapshot()::text");
+        let rows = self.database.query(&statement).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        Ok(row.try_get::<_, String>(0)?.parse().ok().map(Arc::new))
     }
 
     /// The counts alone.

@@ -186,6 +186,14 @@ impl Registry {
         self.reader.view(&planned.plan, item.map(|item| vec![item.to_owned()])).await
     }
 
+    /// What is committed now: a subscription without data begins here.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn snapshot(&self) -> Result<Option<Arc<Snapshot>>, DatabaseError> {
+        self.reader.snapshot().await
+    }
+
     /// Whether `connection` still holds `id`.
     #[must_use]
     pub fn holds(&self, connection: ConnectionId, id: SubscriptionId) -> bool {
