@@ -12,6 +12,7 @@
 mod capacity;
 mod capped_stream;
 mod feed;
+mod feed_metrics;
 mod feed_queue;
 mod in_process;
 mod redis;
@@ -25,6 +26,7 @@ use change_event::{ChangeEvent, Epoch, Sequence};
 
 pub use capacity::{BusCapacity, SETTINGS as CAPACITY_SETTINGS};
 pub use feed::{Feed, FeedControl, FeedItem, FeedItems, GapReason};
+pub use feed_metrics::{FeedMetrics, METRICS as FEED_METRICS};
 pub use in_process::InProcessBus;
 pub use redis::RedisBus;
 

@@ -152,6 +152,7 @@ async fn run(config: ProcessConfig, tasks: Tasks) -> anyhow::Result<()> {
     let registry = Registry::new();
     let metrics = Arc::new(CaptureMetrics::register(&registry)?);
     let health = Health::default();
+    service_runtime::metrics::process(&registry, health.clone(), &tasks)?;
     if let Some(address) = config.admin {
         let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (CAPTURE_ADMIN_PORT)"))?;
         tasks.spawn("admin", admin::serve(listener, health.clone(), registry, parts.clone()));

@@ -174,7 +174,7 @@ pub async fn run(
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
     loop {
         let ended = serve(&context, &mut backoff).await;
-        context.metrics.leader.set(0);
+        context.metrics.no_leader();
         context.control.interrupted();
         match ended {
             Ok(()) => return Ok(()),

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod backoff;
 pub mod config;
 pub mod guarded_process;
+pub mod metrics;
 pub mod private_postgres;
 pub mod signals;
 pub mod tasks;

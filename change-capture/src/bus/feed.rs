@@ -8,7 +8,7 @@ use bytes::Bytes;
 use change_event::ChangeEvent;
 
 use super::feed_queue::FeedQueue;
-use super::{BoxFuture, BusError, StreamHead};
+use super::{BoxFuture, BusError, FeedMetrics, StreamHead};
 
 /// One node's feed: a handle to choose what it carries, and its items.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Feed {
     pub control: FeedControl,
     /// What it carries.
     pub items: FeedItems,
+    /// What it tells Prometheus.
+    pub metrics: FeedMetrics,
 }
 
 /// Chooses what a feed carries; cheap to clone.
@@ -76,7 +78,7 @@ pub(super) trait FeedBackend: Send + Sync {
 
 impl Feed {
     pub(super) fn new(backend: Arc<dyn FeedBackend>, queue: Arc<FeedQueue>) -> Self {
-        Self { control: FeedControl(backend), items: FeedItems { queue } }
+        Self { control: FeedControl(backend), metrics: queue.metrics().clone(), items: FeedItems { queue } }
     }
 }
 

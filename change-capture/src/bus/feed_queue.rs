@@ -13,7 +13,7 @@ use change_event::ChangeEvent;
 use service_runtime::CancellationToken;
 use tokio::sync::Notify;
 
-use super::{BusCapacity, FeedItem, GapReason, weight};
+use super::{BusCapacity, FeedItem, FeedMetrics, GapReason, weight};
 
 #[derive(Debug)]
 struct Queued {
@@ -36,8 +36,9 @@ struct State {
 
 impl State {
     /// A gap that already waits covers a new one: whoever takes it reads everything that was committed until then.
-    fn gap(&mut self, collection: Arc<str>, reason: GapReason) {
+    fn gap(&mut self, collection: Arc<str>, reason: GapReason, metrics: &FeedMetrics) {
         if self.gaps.insert(Arc::clone(&collection)) {
+            metrics.gap(reason);
             self.items.push_back(Queued { item: FeedItem::Gap { collection, reason }, bytes: 0 });
         }
     }
@@ -52,6 +53,7 @@ pub(super) struct FeedQueue {
     abandoned: CancellationToken,
     feed_events: usize,
     feed_bytes: usize,
+    metrics: FeedMetrics,
 }
 
 impl FeedQueue {
@@ -62,14 +64,30 @@ impl FeedQueue {
             abandoned: CancellationToken::new(),
             feed_events: capacity.feed_events,
             feed_bytes: capacity.feed_bytes,
+            metrics: FeedMetrics::new(),
         }
+    }
+
+    pub(super) const fn metrics(&self) -> &FeedMetrics {
+        &self.metrics
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         // A panic elsewhere cannot leave the state half-changed: every act is one push or pop.
-        let output = act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        let output = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let output = act(&mut state);
+            self.show(&state);
+            output
+        };
         self.changed.notify_one();
         output
+    }
+
+    /// Two stores beside a lock that is held anyway.
+    fn show(&self, state: &State) {
+        self.metrics.waiting_events.set(i64::try_from(state.payloads).unwrap_or(i64::MAX));
+        self.metrics.waiting_bytes.set(i64::try_from(state.bytes).unwrap_or(i64::MAX));
     }
 
     /// Offers an event.
@@ -81,7 +99,7 @@ impl FeedQueue {
             }
             if state.payloads >= self.feed_events || state.bytes.saturating_add(bytes) > self.feed_bytes {
                 state.lagging.insert(Arc::clone(&event.collection));
-                state.gap(Arc::clone(&event.collection), GapReason::Lagged);
+                state.gap(Arc::clone(&event.collection), GapReason::Lagged, &self.metrics);
                 return;
             }
             state.payloads += 1;
@@ -92,7 +110,7 @@ impl FeedQueue {
 
     /// Says that `collection` must be read again.
     pub(super) fn gap(&self, collection: Arc<str>, reason: GapReason) {
-        self.with(|state| state.gap(collection, reason));
+        self.with(|state| state.gap(collection, reason, &self.metrics));
     }
 
     /// Says that the store went away or came back. Only the latest of several pieces of news in a row is kept.
@@ -122,7 +140,11 @@ impl FeedQueue {
 
     /// Nobody will take items any more.
     pub(super) fn abandon(&self) {
-        self.with(|state| state.items.clear());
+        self.with(|state| {
+            state.items.clear();
+            state.payloads = 0;
+            state.bytes = 0;
+        });
         self.abandoned.cancel();
     }
 
@@ -153,6 +175,7 @@ impl FeedQueue {
                         }
                         FeedItem::Availability(_) => {}
                     }
+                    self.show(&state);
                     return Some(queued.item);
                 }
                 if state.producers_gone {

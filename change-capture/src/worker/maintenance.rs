@@ -181,9 +181,9 @@ impl Maintenance {
             .client
             .query_one(
                 &format!(
-                    "select count(*), (extract(epoch from clock_timestamp() - min(written_at)) * 1000)::bigint,
+                    "select count(*), extract(epoch from clock_timestamp() - min(written_at))::float8,
                        (select sum(pg_total_relation_size(inhrelid))::bigint from pg_inherits where inhparent = 'tidegate.outbox'::regclass),
-                       (select (extract(epoch from clock_timestamp() - min(xact_start)) * 1000)::bigint from pg_stat_activity
+                       (select extract(epoch from clock_timestamp() - min(xact_start))::float8 from pg_stat_activity
                          where backend_xid is not null and datname = current_database())
                      from ({UNPUBLISHED}) waiting"
                 ),
@@ -192,9 +192,9 @@ impl Maintenance {
             .await?;
         let metrics = &self.context.metrics;
         metrics.outbox_events.set(row.try_get(0)?);
-        metrics.outbox_oldest.set(row.try_get::<_, Option<i64>>(1)?.unwrap_or(0));
+        metrics.outbox_oldest.set(row.try_get::<_, Option<f64>>(1)?.unwrap_or(0.0));
         metrics.outbox_bytes.set(row.try_get::<_, Option<i64>>(2)?.unwrap_or(0));
-        metrics.oldest_writer.set(row.try_get::<_, Option<i64>>(3)?.unwrap_or(0));
+        metrics.oldest_writer.set(row.try_get::<_, Option<f64>>(3)?.unwrap_or(0.0));
         Ok(())
     }
 }

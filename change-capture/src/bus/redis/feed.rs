@@ -24,6 +24,7 @@ use super::link::{Channel, Message, Messages, Subscriptions};
 use super::place::{Arrival, Look, Place};
 use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Shared, unavailable};
 use crate::bus::capped_stream::origin;
+use crate::bus::feed_metrics::RepairCause;
 use crate::bus::feed_queue::FeedQueue;
 use crate::bus::{BusError, GapReason, StreamHead};
 use control::{Command, Control};
@@ -135,6 +136,7 @@ impl Reader {
                 Ended::Lost(error) => tracing::warn!(%error, "the bus went away"),
             }
             if self.recovering.take().is_none() {
+                self.queue.metrics().disconnections.inc();
                 self.queue.availability(false);
             }
             self.abort_running();
@@ -343,7 +345,7 @@ impl Reader {
                             self.queue.gap(name, reason);
                             self.queue.event(Arc::new(event));
                         }
-                        Arrival::Repair(after) => self.repair(name, after),
+                        Arrival::Repair(after) => self.repair(name, after, RepairCause::Hole),
                     },
                     Err(error) => {
                         if let DecodeError::Malformed(error) = &error {
@@ -357,7 +359,8 @@ impl Reader {
         }
     }
 
-    fn repair(&self, name: Arc<str>, after: StreamHead) {
+    fn repair(&self, name: Arc<str>, after: StreamHead, cause: RepairCause) {
+        self.queue.metrics().repair(cause);
         let bus = Arc::clone(&self.bus);
         self.running.push(
             async move {
@@ -462,6 +465,7 @@ impl Reader {
             Ok(Repair::Events(events)) => {
                 let newest = events.last().map(|event| StreamHead { epoch: event.epoch, sequence: event.sequence });
                 let partial = events.len() == REPAIR;
+                self.queue.metrics().repaired_events.inc_by(events.len() as u64);
                 for event in events {
                     self.queue.event(event);
                 }
@@ -492,7 +496,7 @@ impl Reader {
     fn act(&mut self, name: Arc<str>, look: Look) {
         match look {
             Look::Repair(after) => {
-                self.repair(name, after);
+                self.repair(name, after, RepairCause::Look);
                 return;
             }
             Look::Gap(reason) => self.queue.gap(Arc::clone(&name), reason),
