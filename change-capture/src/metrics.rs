@@ -31,8 +31,10 @@ pub const METRICS: &[&Metric] = &[
 const LEADER: Metric = Metric::gauge("tidegate_capture_leader", "1 while this worker leads.");
 const FENCE: Metric = Metric::gauge("tidegate_capture_fence", "The fence of this worker's last leadership.");
 const AWAKE: Metric = Metric::gauge("tidegate_capture_awake", "1 while the worker polls, 0 while it waits for the doorbell.");
-const OUTBOX_EVENTS: Metric = Metric::gauge("tidegate_capture_outbox_events", "Events waiting in the outbox; 0 where this worker does not lead.");
-const OUTBOX_BYTES: Metric = Metric::gauge("tidegate_capture_outbox_bytes", "Bytes that the outbox occupies; 0 where this worker does not lead.");
+const OUTBOX_EVENTS: Metric =
+    Metric::gauge("tidegate_capture_outbox_events", "Events waiting in the outbox; 0 where this worker does not lead.");
+const OUTBOX_BYTES: Metric =
+    Metric::gauge("tidegate_capture_outbox_bytes", "Bytes that the outbox occupies; 0 where this worker does not lead.");
 const OUTBOX_OLDEST: Metric =
     Metric::gauge("tidegate_capture_outbox_oldest_seconds", "Age of the oldest event waiting in the outbox, seconds; 0 when none waits.");
 const OLDEST_WRITER: Metric =
@@ -46,14 +48,12 @@ const PUBLISH_LAG: Metric = Metric::histogram(
     "From a statement to its publication, seconds; the rest of the writer's transaction is part of it.",
     SECONDS,
 );
-const PUBLISH_FAILURES: Metric =
-    Metric::counter("tidegate_capture_publish_failures_total", "Publishes that failed and were tried again.");
+const PUBLISH_FAILURES: Metric = Metric::counter("tidegate_capture_publish_failures_total", "Publishes that failed and were tried again.");
 const BUS_REOPENED: Metric =
     Metric::counter("tidegate_capture_bus_reopened_total", "Times that the bus had lost its place and was opened again.");
 const EPOCHS: Metric = Metric::counter("tidegate_capture_epochs_total", "Times that a new epoch had to begin: all clients read again.");
 const ROTATIONS: Metric = Metric::counter("tidegate_capture_rotations_total", "Rotations of the outbox.");
-const UNREADABLE: Metric =
-    Metric::counter("tidegate_capture_unreadable_total", "Events whose rows could not be read and became a reset.");
+const UNREADABLE: Metric = Metric::counter("tidegate_capture_unreadable_total", "Events whose rows could not be read and became a reset.");
 const TABLES_CAPTURED: Metric = Metric::gauge("tidegate_capture_tables_captured", "Tables with capture triggers.");
 const TABLES_SKIPPED: Metric =
     Metric::gauge("tidegate_capture_tables_skipped", "Tables without capture triggers, for a reason that `status` names.");

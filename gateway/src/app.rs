@@ -27,7 +27,7 @@ use crate::http;
 use crate::http::listener::ListenerLimits;
 use crate::items::ItemsService;
 use crate::logs::{self, Hub, Lines};
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::state::Gateway;
 use crate::subscription::{Registry, RegistryOptions};
 
@@ -64,6 +64,7 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     let registry = MetricsRegistry::new();
     let metrics = Arc::new(Metrics::new(&registry)?);
     let health = Health::default();
+    service_runtime::metrics::process(&registry, health.clone(), &tasks)?;
     // The node's own parts end after the connections have been drained.
     let parts = CancellationToken::new();
     if let Some(address) = config.admin {
@@ -81,6 +82,7 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     }
     let node_feed = bus.feed().await.context("cannot subscribe to the bus")?;
     feed::watch(&node_feed.control).await.context("cannot subscribe to the bus")?;
+    node_feed.metrics.register(&registry)?;
     metrics.bus_available.set(1);
     let node = logs::node_name();
     if let Some(lines) = run.lines {
@@ -90,6 +92,7 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     let options = DirectoryOptions { exclude_tables: config.database.exclude_tables.clone() };
     let directory = Directory::load(database.clone(), options).await.context("cannot read schema and access from the database")?;
     let authenticator = Arc::new(Authenticator::new(config.auth.clone(), database.clone(), Arc::clone(&directory), tasks.clone()));
+    metrics::register_parts(&registry, &config, &database, &directory, &authenticator)?;
     let subscriptions = Registry::new(
         RegistryOptions {
             per_connection: config.bounds.subscriptions,
@@ -103,7 +106,8 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
         tasks.clone(),
     );
     let state = Arc::new(Gateway {
-        items: ItemsService::new(database.clone(), Arc::clone(&directory), Arc::clone(&config), tasks.clone()),
+        items: ItemsService::new(database.clone(), Arc::clone(&directory), Arc::clone(&config), tasks.clone())
+            .timed_by(metrics.operations.clone()),
         connections: OpenConnections::new(&config, Arc::clone(&metrics)),
         config: Arc::clone(&config),
         database,

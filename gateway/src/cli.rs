@@ -42,6 +42,8 @@ enum Command {
     Bootstrap,
     /// Prints every setting as Markdown.
     Settings,
+    /// Prints every metric of both programs as Markdown.
+    Metrics,
 }
 
 /// Runs the command line of this process.
@@ -82,6 +84,10 @@ pub fn main() -> ExitCode {
         }),
         Command::Settings => {
             say(&settings_markdown());
+            ExitCode::SUCCESS
+        }
+        Command::Metrics => {
+            say(&crate::metrics::markdown());
             ExitCode::SUCCESS
         }
     }

@@ -314,6 +314,13 @@ mod tests {
     }
 
     #[test]
+    fn every_code_is_a_documented_label() {
+        for each in all() {
+            assert!(crate::metrics::CODES.contains(&each.code()), "{} is missing in metrics/tables.rs", each.code());
+        }
+    }
+
+    #[test]
     fn no_cause_reaches_a_client() {
         let mut wrapped = 0;
         for each in all() {

@@ -55,7 +55,7 @@ pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shut
         match item {
             None => return,
             Some(FeedItem::Event(event)) => {
-                state.metrics.events.with_label_values(&["received"]).inc();
+                state.metrics.event_received(event.written_at);
                 if WATCHED.contains(&&*event.collection) || state.directory.concerns(&event.collection) {
                     access_change::apply(&state, &event).await;
                 }

@@ -36,6 +36,7 @@ use crate::config::Config;
 use crate::database::{Database, DatabaseError};
 use crate::directory::Directory;
 use crate::items::write::Write;
+use crate::metrics::{Operation, Operations};
 
 /// The service. Cheap to share, without state of its own.
 pub struct ItemsService {
@@ -45,6 +46,7 @@ pub struct ItemsService {
     tasks: Tasks,
     /// The operator's bounds without the one on limits: for what the service itself has to find whole.
     unlimited: QueryLimits,
+    operations: Operations,
 }
 
 /// Under whose rights an operation runs, and on which overview; taken once per operation.
@@ -118,7 +120,13 @@ impl ItemsService {
     #[must_use]
     pub fn new(database: Database, directory: Arc<Directory>, config: Arc<Config>, tasks: Tasks) -> Self {
         let unlimited = QueryLimits { max_limit: None, ..config.query.clone() };
-        Self { database, directory, config, tasks, unlimited }
+        Self { database, directory, config, tasks, unlimited, operations: Operations::detached() }
+    }
+
+    /// The same service, whose operations are timed by `operations`.
+    #[must_use]
+    pub fn timed_by(self, operations: Operations) -> Self {
+        Self { operations, ..self }
     }
 
     /// Reads items.
@@ -126,6 +134,7 @@ impl ItemsService {
     /// # Errors
     /// The refusal that the client is told, or a fault of the database.
     pub async fn read(&self, context: &ItemsContext, collection: &str, target: ReadTarget, query: &Value) -> Result<Answer, ItemsError> {
+        let _timed = self.operations.timed(Operation::Read);
         let collection = self.planner(context).check_collection(collection, Action::Read)?;
         let query = self.query(context, query).await?;
         self.answer(context, &collection, &target, &query).await
@@ -136,6 +145,7 @@ impl ItemsService {
     /// # Errors
     /// The refusal that the client is told, or a fault of the database. A refusal of the read back comes after the commit.
     pub async fn create(&self, context: &ItemsContext, collection: &str, data: &Value, query: &Value) -> Result<Answer, ItemsError> {
+        let _timed = self.operations.timed(Operation::Create);
         let collection = self.planner(context).check_collection(collection, Action::Create)?;
         let query = self.query(context, query).await?;
         let mut write = Write::begin(self, context).await?;
@@ -167,6 +177,7 @@ impl ItemsService {
         data: &Value,
         query: &Value,
     ) -> Result<Answer, ItemsError> {
+        let _timed = self.operations.timed(Operation::Update);
         let collection = self.planner(context).check_collection(collection, Action::Update)?;
         let singleton = collection.singleton && target == UpdateTarget::Query;
         if target == UpdateTarget::Query && !singleton && names_nothing(query) {
@@ -216,6 +227,7 @@ impl ItemsService {
         target: DeleteTarget,
         query: &Value,
     ) -> Result<Answer, ItemsError> {
+        let _timed = self.operations.timed(Operation::Delete);
         let collection = self.planner(context).check_collection(collection, Action::Delete)?;
         let mut write = Write::begin(self, context).await?;
         let echo = match target {

@@ -1,11 +1,22 @@
-//! The gateway's metrics: handles made once, labels only from enums.
+//! The gateway's metrics: one table, handles made once, labels only from closed sets.
 //!
-//! It must never take a user, a collection or a message text as a label value.
+//! It must never take a user, a collection or a message text as a label value, nor make a delivery to one member cost more
+//! than a counter: what is timed is timed once per event, group or operation.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+mod document;
+mod parts;
+mod tables;
 
-/// Seconds from a write in the database to the frame on the socket.
-const DELIVERY_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::{Error, Gauge, Histogram, HistogramTimer, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use service_runtime::metrics::registered;
+
+pub use document::markdown;
+pub use parts::{AuthMetrics, DatabaseMetrics, DirectoryMetrics, Method, register_parts};
+#[cfg(test)]
+pub(crate) use tables::CODES;
+pub use tables::METRICS;
 
 /// All handles of a gateway process.
 #[derive(Debug, Clone)]
@@ -20,24 +31,71 @@ pub struct Metrics {
     pub messages: IntCounterVec,
     /// Messages answered with an error, by code.
     pub errors: IntCounterVec,
-    /// Authentications by outcome.
-    pub authentications: IntCounterVec,
     /// Live subscriptions.
     pub subscriptions: IntGauge,
     /// Live subscription groups.
     pub groups: IntGauge,
-    /// Change events by stage (`received`, `matched`, `gap`).
-    pub events: IntCounterVec,
+    /// Change events by stage; see [`Stage`].
+    pub events: Events,
     /// Frames delivered to subscriptions.
     pub deliveries: IntCounter,
     /// Database reads that change events caused.
     pub event_reads: IntCounter,
-    /// Write in the database to frame handed to the sockets, seconds.
+    /// Write in the database to event taken from the bus, seconds.
+    pub feed_latency: Histogram,
+    /// Write in the database to frame handed to the sockets of a group, seconds.
     pub delivery_latency: Histogram,
     /// 1 while the bus is reachable.
     pub bus_available: IntGauge,
+    /// How long operations take.
+    pub operations: Operations,
     /// What the queues count.
     pub queue: QueueMetrics,
+}
+
+/// How far an event has come on this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Taken from the bus.
+    Received,
+    /// Judged for one group.
+    Evaluated,
+    /// Became a frame for one group.
+    Matched,
+}
+
+/// The counters of [`Stage`].
+#[derive(Debug, Clone)]
+pub struct Events {
+    received: IntCounter,
+    evaluated: IntCounter,
+    matched: IntCounter,
+}
+
+/// What a client asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Reading items.
+    Read,
+    /// Creating items.
+    Create,
+    /// Changing items.
+    Update,
+    /// Deleting items.
+    Delete,
+    /// Subscribing, to the `init`.
+    Subscribe,
+}
+
+/// How long operations take, by [`Operation`].
+#[derive(Debug, Clone)]
+pub struct Operations {
+    read: Histogram,
+    create: Histogram,
+    update: Histogram,
+    delete: Histogram,
+    subscribe: Histogram,
+    all: HistogramVec,
 }
 
 /// The part that every connection's queue touches.
@@ -46,6 +104,7 @@ pub struct QueueMetrics {
     frames: IntCounter,
     bytes: IntCounter,
     slow_consumers: IntCounter,
+    waiting: Gauge,
 }
 
 impl Metrics {
@@ -53,51 +112,104 @@ impl Metrics {
     ///
     /// # Errors
     /// When a name is registered twice.
-    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let metrics = Self {
-            connections: IntGaugeVec::new(opts("connections", "Open connections by state."), &["state"])?,
-            refused_upgrades: IntCounterVec::new(opts("refused_upgrades_total", "Upgrades refused, by reason."), &["reason"])?,
-            closed: IntCounterVec::new(opts("closed_connections_total", "Connections closed by the server, by reason."), &["reason"])?,
-            messages: IntCounterVec::new(opts("messages_total", "Messages received, by type."), &["type"])?,
-            errors: IntCounterVec::new(opts("errors_total", "Messages answered with an error, by code."), &["code"])?,
-            authentications: IntCounterVec::new(opts("authentications_total", "Authentications by outcome."), &["outcome"])?,
-            subscriptions: IntGauge::with_opts(opts("subscriptions", "Live subscriptions."))?,
-            groups: IntGauge::with_opts(opts("subscription_groups", "Live subscription groups."))?,
-            events: IntCounterVec::new(opts("events_total", "Change events by stage: received, matched, gap."), &["stage"])?,
-            deliveries: IntCounter::with_opts(opts("deliveries_total", "Frames delivered to subscriptions."))?,
-            event_reads: IntCounter::with_opts(opts("event_reads_total", "Database reads that change events caused."))?,
-            delivery_latency: Histogram::with_opts(
-                HistogramOpts::new(
-                    "tidegate_gateway_delivery_seconds",
-                    "Seconds from the write in the database to the frame handed to the sockets.",
-                )
-                .buckets(DELIVERY_BUCKETS.to_vec()),
-            )?,
-            bus_available: IntGauge::with_opts(opts("bus_available", "1 while the bus is reachable."))?,
-            queue: QueueMetrics::detached(),
-        };
-        let all: [Box<dyn prometheus::core::Collector>; 16] = [
-            Box::new(metrics.connections.clone()),
-            Box::new(metrics.refused_upgrades.clone()),
-            Box::new(metrics.closed.clone()),
-            Box::new(metrics.messages.clone()),
-            Box::new(metrics.errors.clone()),
-            Box::new(metrics.authentications.clone()),
-            Box::new(metrics.subscriptions.clone()),
-            Box::new(metrics.groups.clone()),
-            Box::new(metrics.events.clone()),
-            Box::new(metrics.deliveries.clone()),
-            Box::new(metrics.event_reads.clone()),
-            Box::new(metrics.delivery_latency.clone()),
-            Box::new(metrics.bus_available.clone()),
-            Box::new(metrics.queue.frames.clone()),
-            Box::new(metrics.queue.bytes.clone()),
-            Box::new(metrics.queue.slow_consumers.clone()),
-        ];
-        for collector in all {
-            registry.register(collector)?;
+    pub fn new(registry: &Registry) -> Result<Self, Error> {
+        let operations = Operations::detached();
+        registered(operations.all.clone(), registry)?;
+        let queue = QueueMetrics::detached();
+        registered(queue.frames.clone(), registry)?;
+        registered(queue.bytes.clone(), registry)?;
+        registered(queue.slow_consumers.clone(), registry)?;
+        registered(queue.waiting.clone(), registry)?;
+        Ok(Self {
+            connections: registered(tables::CONNECTIONS.int_gauge_vec(), registry)?,
+            refused_upgrades: registered(tables::REFUSED_UPGRADES.int_counter_vec(), registry)?,
+            closed: registered(tables::CLOSED_CONNECTIONS.int_counter_vec(), registry)?,
+            messages: registered(tables::MESSAGES.int_counter_vec(), registry)?,
+            errors: registered(tables::ERRORS.int_counter_vec(), registry)?,
+            subscriptions: registered(tables::SUBSCRIPTIONS.int_gauge(), registry)?,
+            groups: registered(tables::GROUPS.int_gauge(), registry)?,
+            events: Events::new(&registered(tables::EVENTS.int_counter_vec(), registry)?),
+            deliveries: registered(tables::DELIVERIES.int_counter(), registry)?,
+            event_reads: registered(tables::EVENT_READS.int_counter(), registry)?,
+            feed_latency: registered(tables::FEED_SECONDS.histogram_handle(), registry)?,
+            delivery_latency: registered(tables::DELIVERY_SECONDS.histogram_handle(), registry)?,
+            bus_available: registered(tables::BUS_AVAILABLE.int_gauge(), registry)?,
+            operations,
+            queue,
+        })
+    }
+
+    /// An event that was written at `written_at` (microseconds since the Unix epoch) was taken from the bus.
+    pub fn event_received(&self, written_at: i64) {
+        self.events.add(Stage::Received, 1);
+        self.feed_latency.observe(seconds_since(written_at));
+    }
+
+    /// A frame about an event that was written at `written_at` was handed to the sockets of `members` of one group.
+    pub fn event_delivered(&self, written_at: i64, members: u64) {
+        self.events.add(Stage::Matched, 1);
+        if members > 0 {
+            self.deliveries.inc_by(members);
+            self.delivery_latency.observe(seconds_since(written_at));
         }
-        Ok(metrics)
+    }
+}
+
+impl Events {
+    fn new(vec: &IntCounterVec) -> Self {
+        let stage = |name: &str| vec.with_label_values(&[name]);
+        Self { received: stage("received"), evaluated: stage("evaluated"), matched: stage("matched") }
+    }
+
+    /// Counts events that came to `stage`.
+    pub fn add(&self, stage: Stage, count: u64) {
+        match stage {
+            Stage::Received => self.received.inc_by(count),
+            Stage::Evaluated => self.evaluated.inc_by(count),
+            Stage::Matched => self.matched.inc_by(count),
+        }
+    }
+}
+
+impl Operations {
+    /// Histograms that no registry knows yet; `Metrics::new` registers its own.
+    #[must_use]
+    pub fn detached() -> Self {
+        let all = tables::OPERATION_SECONDS.histogram_vec();
+        let one = |operation: Operation| all.with_label_values(&[operation.label()]);
+        Self {
+            read: one(Operation::Read),
+            create: one(Operation::Create),
+            update: one(Operation::Update),
+            delete: one(Operation::Delete),
+            subscribe: one(Operation::Subscribe),
+            all,
+        }
+    }
+
+    /// Times `operation` until what it returns is dropped.
+    pub fn timed(&self, operation: Operation) -> HistogramTimer {
+        match operation {
+            Operation::Read => self.read.start_timer(),
+            Operation::Create => self.create.start_timer(),
+            Operation::Update => self.update.start_timer(),
+            Operation::Delete => self.delete.start_timer(),
+            Operation::Subscribe => self.subscribe.start_timer(),
+        }
+    }
+}
+
+impl Operation {
+    /// The name in metrics and traces.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Subscribe => "subscribe",
+        }
     }
 }
 
@@ -105,14 +217,11 @@ impl QueueMetrics {
     /// Counters that no registry knows yet; `Metrics::new` registers its own.
     #[must_use]
     pub fn detached() -> Self {
-        let counter = |name: &str, help: &str| {
-            let name = format!("tidegate_gateway_{name}");
-            IntCounter::new(name, help).unwrap_or_else(|error| unreachable!("the name is a constant of this file: {error}"))
-        };
         Self {
-            frames: counter("sent_frames_total", "Frames written to sockets."),
-            bytes: counter("sent_bytes_total", "Bytes written to sockets."),
-            slow_consumers: counter("slow_consumers_total", "Connections closed because their queue was full."),
+            frames: tables::SENT_FRAMES.int_counter(),
+            bytes: tables::SENT_BYTES.int_counter(),
+            slow_consumers: tables::SLOW_CONSUMERS.int_counter(),
+            waiting: tables::SEND_QUEUE_BYTES.float_gauge(),
         }
     }
 
@@ -122,12 +231,23 @@ impl QueueMetrics {
         self.bytes.inc_by(bytes as u64);
     }
 
+    /// What waits has changed from `before` to `after` bytes. Nothing waits for a client that keeps up: no cost for those.
+    pub fn waiting(&self, before: usize, after: usize) {
+        if before != after {
+            let float = |bytes: usize| service_runtime::metrics::float(bytes as u64);
+            self.waiting.add(float(after) - float(before));
+        }
+    }
+
     /// A connection was too slow.
     pub fn slow_consumer(&self) {
         self.slow_consumers.inc();
     }
 }
 
-fn opts(name: &str, help: &str) -> Opts {
-    Opts::new(format!("tidegate_gateway_{name}"), help)
+/// Seconds since a moment in microseconds since the Unix epoch; never negative, as clocks of two machines differ.
+fn seconds_since(micros: i64) -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+    let passed = i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(micros);
+    std::time::Duration::from_micros(u64::try_from(passed).unwrap_or(0)).as_secs_f64()
 }

@@ -187,8 +187,9 @@ impl Metric {
     fn each(&self, act: impl Fn(&[&str])) {
         let mut combinations: Vec<Vec<&str>> = vec![Vec::new()];
         for label in self.labels {
-            let longer =
-                combinations.iter().flat_map(|known| label.values.iter().map(|value| [known.as_slice(), std::slice::from_ref(value)].concat()));
+            let longer = combinations
+                .iter()
+                .flat_map(|known| label.values.iter().map(|value| [known.as_slice(), std::slice::from_ref(value)].concat()));
             combinations = longer.collect();
         }
         combinations.iter().for_each(|values| act(values));
@@ -291,8 +292,8 @@ mod tests {
 
     use super::*;
 
-    const COUNTED: Metric = Metric::counter("x_total", "Help.")
-        .by(&[Label { name: "a", values: &["1", "2"] }, Label { name: "b", values: &["3", "4"] }]);
+    const COUNTED: Metric =
+        Metric::counter("x_total", "Help.").by(&[Label { name: "a", values: &["1", "2"] }, Label { name: "b", values: &["3", "4"] }]);
     const SAMPLED: Metric = Metric::gauge("y", "Help.").by(&[Label { name: "a", values: &["1", "2"] }]);
 
     fn scrape(registry: &Registry) -> String {

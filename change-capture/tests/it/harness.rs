@@ -200,7 +200,7 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) async fn subscribe(bus: &dyn Bus, collections: &[&str]) -> Self {
-        let Feed { control, items } = bus.feed().await.unwrap();
+        let Feed { control, items, .. } = bus.feed().await.unwrap();
         for collection in collections {
             control.subscribe(collection).await.unwrap();
         }

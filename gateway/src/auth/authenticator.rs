@@ -17,6 +17,7 @@ use super::{AuthError, Identity, Proof, Tokens};
 use crate::config::AuthConfig;
 use crate::database::{Cause, Database, DatabaseError, Row};
 use crate::directory::Directory;
+use crate::metrics::{AuthMetrics, Method};
 
 /// Proves identities against the database.
 pub struct Authenticator {
@@ -26,6 +27,7 @@ pub struct Authenticator {
     pub(super) signer: Signer,
     pub(super) attempts: Attempts,
     pub(super) tasks: Tasks,
+    metrics: AuthMetrics,
 }
 
 /// Whom a token is for, as the rows say.
@@ -49,8 +51,22 @@ impl Authenticator {
     /// An authenticator on `database`; `tasks` runs the password hashes.
     #[must_use]
     pub fn new(config: AuthConfig, database: Database, directory: Arc<Directory>, tasks: Tasks) -> Self {
-        let signer = Signer::new(&config.secret);
-        Self { database: database.caused_by(Cause::Authentication), directory, config, signer, attempts: Attempts::new(), tasks }
+        let (signer, metrics) = (Signer::new(&config.secret), AuthMetrics::detached());
+        Self { database: database.caused_by(Cause::Authentication), directory, config, signer, attempts: Attempts::new(), tasks, metrics }
+    }
+
+    /// What it tells Prometheus.
+    #[must_use]
+    pub const fn metrics(&self) -> &AuthMetrics {
+        &self.metrics
+    }
+
+    /// Times and counts one proof of an identity.
+    pub(super) async fn observed<T>(&self, method: Method, proof: impl Future<Output = Result<T, AuthError>>) -> Result<T, AuthError> {
+        let _timed = self.metrics.timed(method);
+        let outcome = proof.await;
+        self.metrics.count(method, &outcome);
+        outcome
     }
 
     /// Nobody in particular, with public rights.

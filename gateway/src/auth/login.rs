@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::authenticator::{Authenticator, Person, TokenUse, optional, statement, text, uuid};
 use super::{AuthError, Identity, Tokens, password};
 use crate::database::{DatabaseError, Row};
+use crate::metrics::Method;
 
 /// Longer ones are nobody's: the column holds 128 characters.
 const MAX_EMAIL: usize = 128;
@@ -95,11 +96,14 @@ impl Authenticator {
     /// User and role behind e-mail and password. Any refusal is held back until the stall time is over.
     async fn prove(&self, email: &str, password: &SecretString, otp: Option<&str>) -> Result<(Uuid, Option<Uuid>), AuthError> {
         let stalled_until = Instant::now() + self.config.login_stall;
-        let result = self.check(email, password, otp).await;
-        if result.is_err() {
-            sleep_until(stalled_until).await;
-        }
-        result
+        let proof = async {
+            let result = self.check(email, password, otp).await;
+            if result.is_err() {
+                sleep_until(stalled_until).await;
+            }
+            result
+        };
+        self.observed(Method::Login, proof).await
     }
 
     async fn check(&self, email: &str, password: &SecretString, otp: Option<&str>) -> Result<(Uuid, Option<Uuid>), AuthError> {

@@ -12,6 +12,7 @@ use super::authenticator::{Authenticator, Person, TokenUse, statement, text, uui
 use super::session::{MAX_TOKEN, new_token};
 use super::{AuthError, Identity, Tokens};
 use crate::database::{DatabaseError, Transaction};
+use crate::metrics::Method;
 
 /// How long the old token of a renewed session cookie goes on, for requests that are under way.
 const SESSION_GRACE_SECONDS: u32 = 10;
@@ -37,6 +38,10 @@ impl Authenticator {
     /// # Errors
     /// [`AuthError`]; a user who is not active loses the session.
     pub async fn refresh(&self, refresh_token: &str, client: Arc<ClientOrigin>) -> Result<(Identity, Tokens), AuthError> {
+        self.observed(Method::Refresh, self.rotate(refresh_token, client)).await
+    }
+
+    async fn rotate(&self, refresh_token: &str, client: Arc<ClientOrigin>) -> Result<(Identity, Tokens), AuthError> {
         let (mut transaction, session) = self.locked_session(refresh_token).await?;
         let next = session.next_token.map_or_else(new_token, SecretString::from);
         // Where the row of `next_token` exists already (a renewed cookie), the old row goes and that one lives on.
@@ -63,6 +68,10 @@ impl Authenticator {
     /// # Errors
     /// [`AuthError`].
     pub async fn refresh_session(&self, cookie: &str, client: Arc<ClientOrigin>) -> Result<(Identity, Tokens), AuthError> {
+        self.observed(Method::Refresh, self.renew(cookie, client)).await
+    }
+
+    async fn renew(&self, cookie: &str, client: Arc<ClientOrigin>) -> Result<(Identity, Tokens), AuthError> {
         let old = self.session_of(cookie)?;
         let (mut transaction, session) = self.locked_session(old.expose_secret()).await?;
         let next = match session.next_token {

@@ -12,6 +12,7 @@ use super::authenticator::{Authenticator, Person, optional, statement, text, uui
 use super::claims::{Claims, Signer};
 use super::{AuthError, Identity, Proof};
 use crate::database::Row;
+use crate::metrics::Method;
 
 /// `directus_users.token` holds no more.
 const MAX_STATIC_TOKEN: usize = 255;
@@ -23,6 +24,10 @@ impl Authenticator {
     /// # Errors
     /// [`AuthError`].
     pub async fn token(&self, token: &str, client: Arc<ClientOrigin>) -> Result<Identity, AuthError> {
+        self.observed(Method::Token, self.either_token(token, client)).await
+    }
+
+    async fn either_token(&self, token: &str, client: Arc<ClientOrigin>) -> Result<Identity, AuthError> {
         if Signer::is_own(token) {
             let claims = self.signer.verify(token, Timestamp::now())?;
             return self.access_token(claims, client).await;

@@ -47,7 +47,6 @@ pub(super) async fn authenticate(state: &Arc<Gateway>, session: &Arc<Session>, m
         Outcome::Accepted => rights::refresh(state, session).await,
         Outcome::Unavailable(error) => unavailable(state, session, error, &message),
         Outcome::Refused => {
-            count(state, "refused");
             session.identify(state.authenticator.public(Arc::clone(session.client())));
             refuse(state, session, MessageType::Auth, &ClientError::AuthFailed, message.uid.as_ref());
             if session.mode() == AuthMode::Public {
@@ -74,7 +73,6 @@ async fn evaluate(state: &Gateway, session: &Session, message: &AuthMessage) -> 
     let access_changes = state.connections.access_changes();
     match prove(state, session, message).await {
         Ok((identity, refresh_token)) => {
-            count(state, "accepted");
             session.identify(identity);
             session.send(server::authenticated(message.uid.as_ref(), refresh_token.as_ref().map(SecretString::expose_secret)));
             session.look_again(&state.authenticator, access_changes).await;
@@ -117,17 +115,11 @@ async fn prove(state: &Gateway, session: &Session, message: &AuthMessage) -> Res
 }
 
 fn unavailable(state: &Gateway, session: &Session, error: DatabaseError, message: &AuthMessage) {
-    count(state, "unavailable");
     refuse(state, session, MessageType::Auth, &ClientError::from(error), message.uid.as_ref());
 }
 
 /// The end of a handshake that failed.
 fn end(state: &Gateway, session: &Session) {
-    count(state, "refused");
     refuse(state, session, MessageType::Auth, &ClientError::HandshakeFailed, None);
     session.queue().close(CloseReason::AuthenticationFailed);
-}
-
-fn count(state: &Gateway, outcome: &str) {
-    state.metrics.authentications.with_label_values(&[outcome]).inc();
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::connection::frame::Frame;
 use crate::connection::session::Session;
 use crate::error::{Cause, ClientError};
+use crate::metrics::Operation;
 use crate::protocol::server::{self, MessageType};
 use crate::protocol::subscribe::SubscribeMessage;
 use crate::protocol::subscription as wire;
@@ -26,7 +27,9 @@ const ATTEMPTS: u32 = 5;
 /// Handles one message; every outcome is answered on the session's queue.
 pub(super) async fn subscribe(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId, message: SubscribeMessage) {
     let uid = message.uid.clone();
+    let timed = state.metrics.operations.timed(Operation::Subscribe);
     let outcome = begin(state, session, id, message).await;
+    drop(timed);
     state.subscriptions.conclude(session.id(), id);
     if let Err(error) = outcome {
         error.log();

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,7 +48,15 @@ struct Waiting {
     bytes: usize,
     /// How much of the first frame is already on the socket.
     written: usize,
+    /// What the metrics were told of `bytes`.
+    shown: usize,
     state: State,
+}
+
+/// The lock on what waits; the metrics learn of its bytes when it is given back.
+struct Locked<'a> {
+    waiting: MutexGuard<'a, Waiting>,
+    metrics: &'a QueueMetrics,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -148,9 +157,9 @@ impl SendQueue {
         waiting.bytes.saturating_sub(waiting.written)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> Locked<'_> {
         // A panic inside the lock cannot leave a half-written frame unnoticed: `written` is set with the queue.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        Locked { waiting: self.waiting.lock().unwrap_or_else(PoisonError::into_inner), metrics: &self.metrics }
     }
 
     /// Writes as much as the socket takes now. `Ok(true)`: nothing is left.
@@ -180,6 +189,28 @@ impl SendQueue {
                 waiting.frames = VecDeque::new();
             }
         }
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = Waiting;
+
+    fn deref(&self) -> &Waiting {
+        &self.waiting
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Waiting {
+        &mut self.waiting
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let (shown, bytes) = (self.waiting.shown, self.waiting.bytes);
+        self.metrics.waiting(shown, bytes);
+        self.waiting.shown = bytes;
     }
 }
 

@@ -17,6 +17,7 @@ use super::codec::TextParameter;
 use super::pool::{self, Connection, Pool, PooledConnection};
 use super::{DatabaseError, Transaction};
 use crate::config::DatabaseConfig;
+use crate::metrics::DatabaseMetrics;
 
 /// The server cancels a statement at its own timeout; what lasts longer than this on top is a dead connection.
 const GRACE: Duration = Duration::from_secs(5);
@@ -57,6 +58,7 @@ pub(super) struct Shared {
     generation: Arc<AtomicU64>,
     counts: [AtomicU64; 4],
     pub(super) patience: Duration,
+    pub(super) metrics: DatabaseMetrics,
 }
 
 impl Cause {
@@ -84,7 +86,8 @@ impl Database {
         let generation = Arc::new(AtomicU64::new(0));
         let pool = pool::build(config, Arc::clone(&generation))?;
         let patience = config.statement_timeout.saturating_add(GRACE);
-        Ok(Self { pool, cause: Cause::Request, shared: Arc::new(Shared { generation, counts: Default::default(), patience }) })
+        let shared = Shared { generation, counts: Default::default(), patience, metrics: DatabaseMetrics::detached() };
+        Ok(Self { pool, cause: Cause::Request, shared: Arc::new(shared) })
     }
 
     /// The same database, counting its statements under `cause`.
@@ -97,6 +100,12 @@ impl Database {
     #[must_use]
     pub fn statements(&self, cause: Cause) -> u64 {
         self.shared.counter(cause).load(Ordering::Relaxed)
+    }
+
+    /// What it tells Prometheus.
+    #[must_use]
+    pub fn metrics(&self) -> &DatabaseMetrics {
+        &self.shared.metrics
     }
 
     /// The pool at this moment.
@@ -130,8 +139,9 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`]; after [`DatabaseError::Unavailable`] nobody knows whether it was committed.
     pub async fn execute(&self, statement: &Statement) -> Result<u64, DatabaseError> {
-        let connection = pool::checkout(&self.pool).await?;
+        let connection = self.checkout().await?;
         self.shared.count(self.cause);
+        let _timed = self.shared.metrics.statement(self.cause);
         let result = timeout(self.shared.patience, unless_stale(&connection, statement, execute)).await;
         settle(connection, result)
     }
@@ -165,15 +175,21 @@ impl Database {
         self.pool.close();
     }
 
+    async fn checkout(&self) -> Result<PooledConnection, DatabaseError> {
+        let _timed = self.shared.metrics.wait();
+        pool::checkout(&self.pool).await
+    }
+
     async fn query_once(&self, statement: &Statement) -> Result<Vec<Row>, DatabaseError> {
-        let connection = pool::checkout(&self.pool).await?;
+        let connection = self.checkout().await?;
         self.shared.count(self.cause);
+        let _timed = self.shared.metrics.statement(self.cause);
         let result = timeout(self.shared.patience, unless_stale(&connection, statement, query)).await;
         settle(connection, result)
     }
 
     async fn begin(&self) -> Result<Transaction, DatabaseError> {
-        let connection = pool::checkout(&self.pool).await?;
+        let connection = self.checkout().await?;
         Transaction::begin(connection, self.cause, Arc::clone(&self.shared)).await
     }
 }

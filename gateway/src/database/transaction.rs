@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use access::statement::Statement;
 use futures_util::FutureExt as _;
+use prometheus::HistogramTimer;
 use tokio::time::timeout;
 use tokio_postgres::Row;
 
@@ -27,7 +28,7 @@ impl Transaction {
     pub(super) async fn begin(connection: PooledConnection, cause: Cause, shared: Arc<Shared>) -> Result<Self, DatabaseError> {
         // The guard comes first: should this future be dropped half way, it takes back what may have begun.
         let mut transaction = Self { connection: Some(connection), failed: false, cause, shared };
-        transaction.start()?;
+        let _timed = transaction.start()?;
         let begun = timeout(transaction.shared.patience, batch(transaction.connection()?, "BEGIN")).await;
         transaction.settle(begun)?;
         Ok(transaction)
@@ -38,7 +39,7 @@ impl Transaction {
     /// # Errors
     /// [`DatabaseError`]; the transaction can only be rolled back afterwards.
     pub async fn query(&mut self, statement: &Statement) -> Result<Vec<Row>, DatabaseError> {
-        self.start()?;
+        let _timed = self.start()?;
         let result = timeout(self.shared.patience, query(self.connection()?, statement)).await;
         self.settle(result)
     }
@@ -48,7 +49,7 @@ impl Transaction {
     /// # Errors
     /// [`DatabaseError`]; the transaction can only be rolled back afterwards.
     pub async fn execute(&mut self, statement: &Statement) -> Result<u64, DatabaseError> {
-        self.start()?;
+        let _timed = self.start()?;
         let result = timeout(self.shared.patience, execute(self.connection()?, statement)).await;
         self.settle(result)
     }
@@ -58,7 +59,7 @@ impl Transaction {
     /// # Errors
     /// [`DatabaseError`]; the transaction can only be rolled back afterwards.
     pub async fn script(&mut self, text: &'static str) -> Result<(), DatabaseError> {
-        self.start()?;
+        let _timed = self.start()?;
         let result = timeout(self.shared.patience, batch(self.connection()?, text)).await;
         self.settle(result)
     }
@@ -89,6 +90,7 @@ impl Transaction {
         // Should this future be dropped, the connection must not go back to the pool in an unknown state.
         let mut guard = Unfinished(Some(connection));
         let Some(connection) = guard.0.as_ref() else { return Err(DatabaseError::Unavailable(None)) };
+        let _timed = self.shared.metrics.statement(self.cause);
         match timeout(self.shared.patience, batch(connection, how)).await {
             Ok(result) => {
                 drop(guard.0.take());
@@ -103,13 +105,13 @@ impl Transaction {
     }
 
     /// Until the statement has succeeded the transaction counts as failed: the future that runs it may be dropped.
-    fn start(&mut self) -> Result<(), DatabaseError> {
+    fn start(&mut self) -> Result<HistogramTimer, DatabaseError> {
         if self.failed {
             return Err(DatabaseError::Sql(Box::new(SqlError::aborted())));
         }
         self.failed = true;
         self.shared.count(self.cause);
-        Ok(())
+        Ok(self.shared.metrics.statement(self.cause))
     }
 
     fn settle<T>(&mut self, result: Bounded<T>) -> Result<T, DatabaseError> {

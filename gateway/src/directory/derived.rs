@@ -22,6 +22,7 @@ use super::live::State;
 use super::lookup::{self, Subject};
 use super::rule_set::RuleSet;
 use crate::database::{Database, DatabaseError};
+use crate::metrics::DirectoryMetrics;
 
 /// Combinations of policies whose rules are kept compiled.
 const RULE_SETS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
@@ -39,6 +40,7 @@ pub(super) struct Derived {
     rule_sets: Cache<RuleSetKey, RuleSet>,
     resolved: Cache<ResolvedKey, Permissions>,
     looked_up: Cache<LookupKey, HashMap<String, Value>>,
+    metrics: DirectoryMetrics,
 }
 
 type Cache<K, V> = Mutex<LruCache<K, Arc<V>>>;
@@ -68,7 +70,7 @@ struct LookupKey {
 }
 
 impl Derived {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(metrics: DirectoryMetrics) -> Self {
         Self {
             lookups: AtomicU64::new(0),
             administrator: Arc::new(Permissions::administrator()),
@@ -76,7 +78,13 @@ impl Derived {
             rule_sets: Mutex::new(LruCache::new(RULE_SETS)),
             resolved: Mutex::new(LruCache::new(RESOLVED)),
             looked_up: Mutex::new(LruCache::new(LOOKED_UP)),
+            metrics,
         }
+    }
+
+    /// How many rule sets, permissions and looked-up values are held.
+    pub(super) fn len(&self) -> [usize; 3] {
+        [lock(&self.rule_sets).len(), lock(&self.resolved).len(), lock(&self.looked_up).len()]
     }
 
     /// Rows that looked-up values came from have changed.
@@ -125,7 +133,7 @@ impl Derived {
         }
         let session = if needs.session() { session_key(&variables, needs.paths()) } else { String::new() };
         let key = ResolvedKey { rules: key, session };
-        if let Some(permissions) = lock(&self.resolved).get(&key) {
+        if let Some(permissions) = self.metrics.permissions.looked_up(lock(&self.resolved).get(&key)) {
             return Ok(Arc::clone(permissions));
         }
         let permissions = Arc::new(rules.resolve(&variables));
@@ -162,7 +170,7 @@ impl Derived {
     }
 
     fn rule_set(&self, state: &State, key: &RuleSetKey) -> Arc<RuleSet> {
-        if let Some(rules) = lock(&self.rule_sets).get(key) {
+        if let Some(rules) = self.metrics.rule_sets.looked_up(lock(&self.rule_sets).get(key)) {
             return Arc::clone(rules);
         }
         let rules = key.policies.iter().flat_map(|policy| state.access.rules(*policy)).map(Arc::clone).collect();
@@ -189,7 +197,7 @@ impl Derived {
             policies: standing.policies.clone(),
             paths: paths.to_vec(),
         };
-        if let Some(values) = lock(&self.looked_up).get(&key) {
+        if let Some(values) = self.metrics.variables.looked_up(lock(&self.looked_up).get(&key)) {
             return Ok(Arc::clone(values));
         }
         let subject = Subject { accountability, roles: &standing.roles, policies: &standing.policies };

@@ -23,6 +23,7 @@ use super::metadata::Metadata;
 use super::overview;
 use crate::database::catalog::{ForeignKey, Table};
 use crate::database::{Cause, Database, DatabaseError, catalog};
+use crate::metrics::DirectoryMetrics;
 
 /// SQLSTATE of a table that does not exist.
 const UNDEFINED_TABLE: &str = "42P01";
@@ -44,6 +45,7 @@ pub struct Directory {
     /// Held by the one reload that runs; remembers what it covered.
     reloading: tokio::sync::Mutex<Covered>,
     derived: Derived,
+    metrics: DirectoryMetrics,
 }
 
 /// One consistent picture.
@@ -100,6 +102,7 @@ impl Directory {
                 );
             }
         })?;
+        let metrics = DirectoryMetrics::detached();
         Ok(Arc::new(Self {
             database,
             options,
@@ -107,7 +110,8 @@ impl Directory {
             revision: watch::Sender::new(1),
             requests: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
-            derived: Derived::new(),
+            derived: Derived::new(metrics.clone()),
+            metrics,
         }))
     }
 
@@ -115,6 +119,18 @@ impl Directory {
     #[must_use]
     pub fn schema(&self) -> Arc<Schema> {
         Arc::clone(&self.state.load().schema)
+    }
+
+    /// What it tells Prometheus.
+    #[must_use]
+    pub const fn metrics(&self) -> &DirectoryMetrics {
+        &self.metrics
+    }
+
+    /// What is held of rule sets, permissions and looked-up values.
+    #[must_use]
+    pub fn cached(&self) -> [usize; 3] {
+        self.derived.len()
     }
 
     /// Grows with every effective change of schema or access.
@@ -244,6 +260,7 @@ impl Directory {
         let old = self.state.load_full();
         let mut source = Arc::clone(&old.source);
         if work.schema {
+            self.metrics.schema_reloads.inc();
             let read = SchemaSource::load(&self.database).await?;
             if read != *old.source {
                 source = Arc::new(read);
@@ -251,12 +268,14 @@ impl Directory {
         }
         let mut access = Arc::clone(&old.access);
         if work.access {
+            self.metrics.access_reloads.inc();
             let read = AccessRules::load(&self.database).await?;
             if read != *old.access {
                 access = Arc::new(read);
             }
         }
         if work.lookups {
+            self.metrics.lookup_reloads.inc();
             self.derived.forget_lookups();
         }
         let new_schema = !Arc::ptr_eq(&source, &old.source);

@@ -38,6 +38,10 @@ use handshake::{Accepted, HandshakeFault};
 /// How long a socket may take to change hands after the 101 was handed over.
 const HANDOVER: Duration = Duration::from_secs(10);
 
+/// The labels of every refusal.
+pub(crate) const REFUSALS: &[&str] =
+    &["connection_limit", "unauthenticated_limit", "draining", "origin", "credentials", "unavailable", "handshake"];
+
 /// What an endpoint demands of an upgrade.
 #[derive(Debug, Clone, Copy)]
 pub struct Gate {
@@ -187,6 +191,7 @@ async fn connect<E: Endpoint>(
 }
 
 impl Refused {
+    /// One of [`REFUSALS`].
     const fn label(self) -> &'static str {
         match self {
             Self::NoPlace(NoPlace::Full) => "connection_limit",

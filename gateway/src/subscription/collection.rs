@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::connection::frame::Frame;
 use crate::connection::send_queue::SendQueue;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Stage};
 use crate::subscription::evaluate::{Outcome, ParsedEvent};
 use crate::subscription::frames::Message;
 use crate::subscription::group::{Group, Member, Pending, View};
@@ -232,6 +232,7 @@ impl CollectionTask {
         let Some(collection) = self.groups.values().next().map(|group| Arc::clone(&group.planned.collection)) else { return };
         let parsed = ParsedEvent::parse(event, &collection);
         let mut again = HashSet::new();
+        self.metrics.events.add(Stage::Evaluated, self.groups.len() as u64);
         for (key, group) in &mut self.groups {
             if matches!(group.view, View::Aggregate { .. }) {
                 if group.aggregate_touched(&parsed) {
@@ -245,8 +246,7 @@ impl CollectionTask {
                     for outgoing in frames {
                         let mut message = Message::new(outgoing.kind.name(), Some(&outgoing.data), outgoing.meta.as_deref());
                         let delivered = group.deliver(&mut message, Some(event.transaction), self.limits.pending_bytes);
-                        self.metrics.deliveries.inc_by(delivered);
-                        self.metrics.events.with_label_values(&["matched"]).inc();
+                        self.metrics.event_delivered(event.written_at, delivered);
                     }
                 }
                 Ok(Outcome::ReadAgain) => {
@@ -261,7 +261,6 @@ impl CollectionTask {
         for key in again {
             self.read_again(&key, Some(event.transaction)).await;
         }
-        self.metrics.delivery_latency.observe(seconds_since(event.written_at));
     }
 
     /// Reads a whole view and sends it to every member as a fresh `init`, unless all of them saw its cause in theirs.
@@ -341,12 +340,4 @@ fn operation_name(event: &ChangeEvent) -> &'static str {
         change_event::Operation::Update | change_event::Operation::Reset => "update",
         change_event::Operation::Delete => "delete",
     }
-}
-
-/// Seconds since a moment in microseconds since the Unix epoch; never negative.
-fn seconds_since(micros: i64) -> f64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    #[expect(clippy::cast_precision_loss, reason = "a latency; microseconds of this century fit a double's mantissa")]
-    let then = micros as f64 / 1e6;
-    (now.as_secs_f64() - then).max(0.0)
 }

@@ -270,7 +270,6 @@ impl Registry {
 
     /// Changes of `collection` were lost: its views are read again.
     pub async fn gap(&self, collection: &str) {
-        self.metrics.events.with_label_values(&["gap"]).inc();
         self.tell(collection, Command::Gap).await;
     }
 

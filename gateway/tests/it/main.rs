@@ -19,4 +19,6 @@ mod harness;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod observability;
+#[cfg(test)]
 mod rfc6455;

@@ -218,11 +218,16 @@ impl Gateway {
 
     /// The sum of a metric over all series whose name and labels start with `series`.
     pub(crate) async fn metric(&self, series: &str) -> Result<f64> {
-        let reply = Request::new("GET", "/metrics").send(&self.admin).await?;
-        let text = reply.body.as_str().context("metrics are text")?;
+        let text = self.metrics().await?;
         let mut found = text.lines().filter(|line| line.starts_with(series)).peekable();
         anyhow::ensure!(found.peek().is_some(), "no {series} in\n{text}");
         found.map(|line| Ok(line.rsplit(' ').next().unwrap_or_default().parse::<f64>()?)).sum()
+    }
+
+    /// A scrape of its admin port.
+    pub(crate) async fn metrics(&self) -> Result<String> {
+        let reply = Request::new("GET", "/metrics").send(&self.admin).await?;
+        Ok(reply.body.as_str().context("metrics are text")?.to_owned())
     }
 
     /// Ends it in order and off the runtime's threads. Dropping does the same, but holds a thread while it waits.

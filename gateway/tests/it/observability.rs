@@ -1,0 +1,88 @@
+//! What operators see: metrics, alerts, dashboards and traces, of real processes and through the tools that operators use.
+//!
+//! It must never compare with a list of its own: the documents that are shipped are what the programs are held against.
+
+mod document;
+mod scrape;
+
+use anyhow::{Context as _, Result};
+use service_runtime::guarded_process::free_port;
+use service_runtime::testkit::PrivateRedis;
+
+use crate::conformance::{Baseline, Fixture};
+use crate::harness::gateway::{Gateway, Program, Running, change_capture_path};
+use crate::harness::http::Request;
+use crate::harness::postgres::Database;
+use crate::harness::{beside_others, eventually};
+
+/// Redis, a worker with an admin port, and nodes, with settings of the test's own.
+struct Deployment {
+    nodes: Vec<Gateway>,
+    worker: Running,
+    /// `http://127.0.0.1:<port>` of the worker's admin port.
+    worker_admin: String,
+    redis: PrivateRedis,
+    database: Database,
+    _machine: tokio::sync::RwLockReadGuard<'static, ()>,
+}
+
+impl Deployment {
+    /// Starts it with `settings` for every process and `nodes` nodes, and waits until the worker leads.
+    async fn start(nodes: usize, settings: &[(&str, String)]) -> Result<Self> {
+        let machine = beside_others().await;
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let redis = PrivateRedis::start(&[]).await.context("redis-server")?;
+        let set = |program: Program| settings.iter().fold(program, |program, (name, value)| program.env(name, value.clone()));
+        let admin = free_port()?;
+        let program = Program::new(&change_capture_path()?, &["run"]).database(&database).env("REDIS", redis.url());
+        let program = program.env("HOST", "127.0.0.1").env("CAPTURE_ADMIN_PORT", admin.to_string()).env("CONFIG_PATH", "/dev/null");
+        let worker = set(program).start()?;
+        let worker_admin = format!("http://127.0.0.1:{admin}");
+        let mut started = Vec::new();
+        for _ in 0..nodes {
+            started.push(set(Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url())).listen().await?);
+        }
+        let deployment = Self { nodes: started, worker, worker_admin, redis, database, _machine: machine };
+        eventually("the worker leads", std::time::Duration::from_secs(30), || async {
+            let text = metrics(&deployment.worker_admin).await.unwrap_or_default();
+            Ok(text.contains("\ntidegate_capture_leader 1\n").then_some(()))
+        })
+        .await
+        .with_context(|| deployment.worker.output())?;
+        Ok(deployment)
+    }
+
+    async fn stop(self) -> Result<()> {
+        for node in self.nodes {
+            node.stop().await?;
+        }
+        drop(self.worker);
+        drop(self.redis);
+        self.database.drop().await
+    }
+}
+
+/// A scrape.
+async fn metrics(admin: &str) -> Result<String> {
+    let reply = Request::new("GET", "/metrics").send(admin).await?;
+    Ok(reply.body.as_str().context("metrics are text")?.to_owned())
+}
+
+/// Runs a program of the operators' with `input`, and gives its exit and everything it said.
+async fn tool(program: &str, arguments: &[&str], input: &str) -> Result<(bool, String)> {
+    use tokio::io::AsyncWriteExt as _;
+    let mut child = tokio::process::Command::new(program)
+        .args(arguments)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("{program}: deploy/test installs it (Debian package `prometheus`)"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input.as_bytes()).await?;
+    }
+    let output = child.wait_with_output().await?;
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Ok((output.status.success(), said))
+}
