@@ -1,4 +1,4 @@
-//! The command line: `serve`, `standalone`, `dev`, `bootstrap`, and the settings as text.
+//! The command line: `serve`, `standalone`, `dev`, `bootstrap`, `health`, `probe`, and the settings as text.
 //!
 //! It must never start anything before the whole configuration is valid; faults end the process with code 64.
 
@@ -18,6 +18,7 @@ use crate::config::{Config, Role, SETTINGS};
 use crate::database::Database;
 use crate::dev::{self, DevOptions};
 use crate::logs::{self, Lines};
+use crate::probe::{self, Found, ProbeOptions};
 
 /// `EX_USAGE`: the configuration is not usable.
 const USAGE: u8 = 64;
@@ -40,6 +41,10 @@ enum Command {
     Dev(DevOptions),
     /// Creates the system tables and an administrator on an empty database; changes nothing on one that Directus manages.
     Bootstrap,
+    /// Succeeds when the node of this machine is ready; the health check of a container.
+    Health,
+    /// Connects to a node as a client and subscribes; with PROBE_TOKEN as access token.
+    Probe(ProbeOptions),
     /// Prints every setting as Markdown.
     Settings,
     /// Prints every metric of both programs as Markdown.
@@ -81,6 +86,19 @@ pub fn main() -> ExitCode {
                 say(&format!("{outcome}\n"));
                 Ok(())
             })
+        }),
+        Command::Health => {
+            with_config(&environment, Role::Standalone, |config, _, _| block_on(async |tasks, _| probe::health(&config, &tasks).await))
+        }
+        Command::Probe(options) => block_on(async |_, _| {
+            say(&match probe::probe(&options, probe::token(&environment)).await? {
+                Found::AsksForCredentials => format!("{} answers and asks for credentials; PROBE_TOKEN is not set\n", options.url),
+                Found::Subscribed { items } => format!("subscribed to {}: {items} items\n", options.collection),
+                Found::Delivered { after } => {
+                    format!("subscribed to {}; a new item came back as an event after {after:.1?}\n", options.collection)
+                }
+            });
+            Ok(())
         }),
         Command::Settings => {
             say(&settings_markdown());

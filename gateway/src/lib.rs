@@ -24,6 +24,7 @@ pub mod items;
 pub mod limits;
 pub mod logs;
 pub mod metrics;
+pub mod probe;
 pub mod protocol;
 pub mod state;
 pub mod subscription;

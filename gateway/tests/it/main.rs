@@ -21,4 +21,6 @@ mod hostile;
 #[cfg(test)]
 mod observability;
 #[cfg(test)]
+mod probe;
+#[cfg(test)]
 mod rfc6455;

@@ -230,6 +230,11 @@ impl Gateway {
         Ok(reply.body.as_str().context("metrics are text")?.to_owned())
     }
 
+    /// The port for operators.
+    pub(crate) fn admin_port(&self) -> u16 {
+        self.admin.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap()
+    }
+
     /// Ends it in order and off the runtime's threads. Dropping does the same, but holds a thread while it waits.
     pub(crate) async fn stop(self) -> Result<()> {
         TASKS.blocking("stop the gateway", move || drop(self)).await.context("stopping panicked")
