@@ -101,7 +101,7 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
             aggregate_interval: config.aggregate_interval,
         },
         database.clone(),
-        node_feed.control.clone(),
+        (node_feed.control.clone(), Arc::clone(&bus)),
         Arc::clone(&metrics),
         tasks.clone(),
     );

@@ -39,6 +39,8 @@ pub struct Metrics {
     pub events: Events,
     /// Frames delivered to subscriptions.
     pub deliveries: IntCounter,
+    /// Subscriptions that wanted to go on from a position, by outcome.
+    pub resumes: IntCounterVec,
     /// Database reads that change events caused.
     pub event_reads: IntCounter,
     /// Write in the database to event taken from the bus, seconds.
@@ -130,6 +132,7 @@ impl Metrics {
             groups: registered(tables::GROUPS.int_gauge(), registry)?,
             events: Events::new(&registered(tables::EVENTS.int_counter_vec(), registry)?),
             deliveries: registered(tables::DELIVERIES.int_counter(), registry)?,
+            resumes: registered(tables::RESUMES.int_counter_vec(), registry)?,
             event_reads: registered(tables::EVENT_READS.int_counter(), registry)?,
             feed_latency: registered(tables::FEED_SECONDS.histogram_handle(), registry)?,
             delivery_latency: registered(tables::DELIVERY_SECONDS.histogram_handle(), registry)?,

@@ -14,13 +14,18 @@ mod evaluate;
 mod frames;
 mod group;
 mod planning;
+mod position;
 mod reader;
 mod refresh;
 mod registry;
+mod replay;
 mod request;
 
+pub use collection::Start;
 pub use planning::plan;
+pub use position::{Place, Position};
 pub use reader::ViewRead;
 pub use refresh::{refresh, refresh_quietly};
 pub use registry::{Activation, Registry, RegistryOptions};
+pub use replay::NotResumed;
 pub use request::{Planned, Request, SubscriptionId};

@@ -2,6 +2,7 @@
 //!
 //! It must never talk to a database: it parses `pg_current_snapshot()::text` and answers.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::TransactionId;
@@ -24,6 +25,16 @@ impl Snapshot {
     #[must_use]
     pub fn contains(&self, transaction: TransactionId) -> bool {
         transaction.0 < self.xmin || (transaction.0 < self.xmax && self.in_progress.binary_search(&transaction.0).is_err())
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:", self.xmin, self.xmax)?;
+        for (index, xid) in self.in_progress.iter().enumerate() {
+            write!(f, "{}{xid}", if index == 0 { "" } else { "," })?;
+        }
+        Ok(())
     }
 }
 
@@ -55,6 +66,7 @@ mod tests {
         for (xid, seen) in [(9, true), (10, true), (12, false), (13, true), (15, false), (19, true), (20, false), (99, false)] {
             assert_eq!(snapshot.contains(TransactionId(xid)), seen, "{xid}");
         }
+        assert_eq!(snapshot.to_string(), "10:20:12,15");
         assert!("10:20:".parse::<Snapshot>().unwrap().contains(TransactionId(19)));
         assert!("10:20".parse::<Snapshot>().is_err());
         assert!("x".parse::<Snapshot>().is_err());

@@ -1,7 +1,8 @@
 //! `subscribe`: checks, registers, reads the `init` and starts delivery.
 //!
 //! Registered first, read afterwards: whatever is committed after the read's snapshot arrives as an event, whatever the
-//! snapshot contains does not. It must never answer with data before the subscription is registered.
+//! snapshot contains does not. A resume sends the missed events in place of the `init`. It must never answer with data
+//! before the subscription is registered, nor send what was read with permissions that are gone by then.
 
 use std::sync::Arc;
 
@@ -9,19 +10,20 @@ use access::permission::Action;
 use access::planner::Planner;
 use access::query::Query;
 use access::refusal::Refusal;
+use change_capture::bus::StreamHead;
+use change_event::Snapshot;
 use serde_json::Value;
 
-use crate::connection::frame::Frame;
 use crate::connection::session::Session;
 use crate::error::{Cause, ClientError};
 use crate::metrics::Operation;
 use crate::protocol::server::{self, MessageType};
-use crate::protocol::subscribe::SubscribeMessage;
+use crate::protocol::subscribe::{Resume, SubscribeMessage};
 use crate::protocol::subscription as wire;
 use crate::state::Gateway;
-use crate::subscription::{Activation, Planned, Request, SubscriptionId, plan};
+use crate::subscription::{Activation, NotResumed, Place, Planned, Position, Request, Start, SubscriptionId, plan};
 
-/// How often an `init` is read again because too much happened while it was read.
+/// How often a subscription starts over because its permissions changed or too much happened while it began.
 const ATTEMPTS: u32 = 5;
 
 /// Handles one message; every outcome is answered on the session's queue.
@@ -41,43 +43,59 @@ pub(super) async fn subscribe(state: &Arc<Gateway>, session: &Arc<Session>, id: 
 
 async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId, message: SubscribeMessage) -> Result<(), ClientError> {
     let uid: Option<Arc<str>> = message.uid.as_ref().map(|uid| (*uid.as_text()).into());
-    let accountability = session.accountability();
-    let permissions = state.directory.permissions(&accountability).await?;
-    let schema = state.directory.schema();
-    let planner = Planner { schema: &schema, permissions: &permissions, limits: &state.config.query };
-    if schema.collection(&message.collection).is_none_or(|collection| !collection.active) {
-        planner.check_collection(&message.collection, Action::Read)?;
-    }
-    if state.subscriptions.is_full(session.id(), uid.as_deref()) {
-        return Err(ClientError::TooManySubscriptions);
-    }
+    let positions = message.resume.is_some();
+    let mut from = match message.resume {
+        None | Some(Resume::Positions) => Origin::Now,
+        Some(Resume::From(text)) => text.parse().map_or_else(
+            |_| {
+                state.metrics.resumes.with_label_values(&[NotResumed::Invalid.name()]).inc();
+                Origin::Refused(NotResumed::Invalid)
+            },
+            Origin::Position,
+        ),
+    };
     let raw = Value::Object(message.query);
-    let mut query = Query::parse(&raw, &state.config.query)?;
-    let variables = state.directory.variables(&accountability, &query.variable_paths(), Some(&permissions)).await?;
-    query.resolve(&variables)?;
-
-    // From here on an older subscription of this uid is gone, whatever happens.
-    if let Some(uid) = &uid {
-        state.subscriptions.replace(session.id(), uid, id).await;
-    }
-    let request = Arc::new(Request {
-        collection: message.collection.as_str().into(),
-        event: message.event,
-        item: message.item.map(Into::into),
-        query,
-        explicit_limit: raw.get("limit").is_some_and(|limit| !limit.is_null()),
-        uid,
-    });
-    let planned = plan(&state.config, &schema, &permissions, &request)?;
-
+    let mut request = None;
     for _attempt in 0..ATTEMPTS {
-        state
+        let accountability = session.accountability();
+        let permissions = state.directory.permissions(&accountability).await?;
+        let schema = state.directory.schema();
+        let request = match &request {
+            Some(request) => Arc::clone(request),
+            None => {
+                let planner = Planner { schema: &schema, permissions: &permissions, limits: &state.config.query };
+                if schema.collection(&message.collection).is_none_or(|collection| !collection.active) {
+                    planner.check_collection(&message.collection, Action::Read)?;
+                }
+                if state.subscriptions.is_full(session.id(), uid.as_deref()) {
+                    return Err(ClientError::TooManySubscriptions);
+                }
+                let mut query = Query::parse(&raw, &state.config.query)?;
+                let variables = state.directory.variables(&accountability, &query.variable_paths(), Some(&permissions)).await?;
+                query.resolve(&variables)?;
+                // From here on an older subscription of this uid is gone, whatever happens.
+                if let Some(uid) = &uid {
+                    state.subscriptions.replace(session.id(), uid, id).await;
+                }
+                Arc::clone(request.insert(Arc::new(Request {
+                    collection: message.collection.as_str().into(),
+                    event: message.event,
+                    item: message.item.as_deref().map(Into::into),
+                    query,
+                    explicit_limit: raw.get("limit").is_some_and(|limit| !limit.is_null()),
+                    uid: uid.clone(),
+                    positions,
+                })))
+            }
+        };
+        let planned = plan(&state.config, &schema, &permissions, &request)?;
+        let head = state
             .subscriptions
             .register(session, id, &request, planned.clone())
             .await
             .map_err(|error| ClientError::StoreUnavailable(Cause::new(error)))?;
-        let init = match init(state, &request, &planned).await {
-            Ok(init) => init,
+        let start = match start(state, session, &request, &planned, &mut from, head).await {
+            Ok(start) => start,
             Err(error) => {
                 state.subscriptions.remove(session.id(), id).await;
                 return Err(error);
@@ -86,30 +104,73 @@ async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId,
         let replaced = !state.subscriptions.holds(session.id(), id);
         if replaced {
             // A later message took the uid over; this one is still answered.
-            let _answered = session.queue().send(init.frame);
+            if let Some(init) = start.init {
+                let _answered = session.queue().send(init);
+            }
             return Ok(());
         }
-        match state.subscriptions.activate(&request, id, init.frame, init.snapshot).await {
+        match state.subscriptions.activate(session, &request, id, start).await {
             Activation::Live => return Ok(()),
-            Activation::ReadAgain => state.subscriptions.remove(session.id(), id).await,
+            Activation::Again => {
+                state.subscriptions.remove(session.id(), id).await;
+                if matches!(from, Origin::Position(_)) {
+                    from = Origin::Refused(NotResumed::TooSlow);
+                }
+            }
         }
     }
     Err(ClientError::ServiceUnavailable)
 }
 
-struct Init {
-    frame: Frame,
-    snapshot: Option<Arc<change_event::Snapshot>>,
+/// Where the client wants to begin.
+enum Origin {
+    Now,
+    /// After what it was sent last.
+    Position(Position),
+    /// There, but that is not possible.
+    Refused(NotResumed),
 }
 
-async fn init(state: &Arc<Gateway>, request: &Request, planned: &Planned) -> Result<Init, ClientError> {
+/// What the subscription begins with: the missed events, which are sent at once, or an `init`.
+async fn start(
+    state: &Arc<Gateway>,
+    session: &Arc<Session>,
+    request: &Request,
+    planned: &Planned,
+    from: &mut Origin,
+    head: Option<StreamHead>,
+) -> Result<Start, ClientError> {
+    if let (Origin::Position(position), Some(until)) = (&*from, head) {
+        match state.subscriptions.replay(session, request, planned, position, until).await {
+            Ok(seen) => {
+                state.metrics.resumes.with_label_values(&["RESUMED"]).inc();
+                return Ok(Start { init: None, snapshot: position.snapshot.clone(), seen: Some(seen) });
+            }
+            Err(reason) => {
+                state.metrics.resumes.with_label_values(&[reason.name()]).inc();
+                *from = Origin::Refused(reason);
+            }
+        }
+    }
+    let mut extensions = match from {
+        Origin::Refused(reason) => wire::not_resumed(reason.name()),
+        Origin::Now | Origin::Position(_) => Vec::new(),
+    };
     let uid = request.uid.as_deref();
+    let mut position = |snapshot: &Option<Arc<Snapshot>>| {
+        if let (true, Some(head)) = (request.positions, head) {
+            let position = Position { at: Place::after(head), view: request.view_digest(planned), snapshot: snapshot.clone() };
+            extensions.extend_from_slice(&wire::position(&position.to_string()));
+        }
+    };
     if request.event.is_some() {
         let snapshot = state.subscriptions.snapshot().await?;
-        return Ok(Init { frame: wire::frame("init", None, None, uid), snapshot });
+        position(&snapshot);
+        return Ok(Start { init: Some(wire::frame("init", None, None, &extensions, uid)), snapshot, seen: None });
     }
     let read = state.subscriptions.read(planned, request.item.as_deref()).await?;
     let Some(data) = read.data else { return Err(Refusal::Forbidden.into()) };
-    let frame = wire::frame("init", Some(data.as_bytes()), read.meta.as_deref(), uid);
-    Ok(Init { frame, snapshot: read.snapshot })
+    position(&read.snapshot);
+    let init = wire::frame("init", Some(data.as_bytes()), read.meta.as_deref(), &extensions, uid);
+    Ok(Start { init: Some(init), snapshot: read.snapshot, seen: None })
 }

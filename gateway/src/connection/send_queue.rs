@@ -38,6 +38,8 @@ pub struct SendQueue {
     waiting: Mutex<Waiting>,
     /// Wakes the writer; one permit is kept while it is busy.
     work: Notify,
+    /// Wakes whoever waits for room.
+    space: Notify,
     metrics: QueueMetrics,
 }
 
@@ -78,7 +80,7 @@ pub struct Writer {
 /// A queue over `socket` that lets at most `budget` bytes wait behind the frame that is being written.
 #[must_use]
 pub fn open(socket: OwnedWriteHalf, budget: usize, metrics: QueueMetrics) -> (Arc<SendQueue>, Writer) {
-    let queue = Arc::new(SendQueue { socket, budget, waiting: Mutex::default(), work: Notify::new(), metrics });
+    let queue = Arc::new(SendQueue { socket, budget, waiting: Mutex::default(), work: Notify::new(), space: Notify::new(), metrics });
     let writer = Writer { queue: Arc::clone(&queue) };
     (queue, writer)
 }
@@ -118,6 +120,7 @@ impl SendQueue {
             waiting.bytes = waiting.frames.iter().map(Frame::len).sum();
             waiting.state = State::Closing(CloseReason::SlowConsumer);
             self.work.notify_one();
+            self.space.notify_waiters();
             return Err(QueueClosed);
         }
         if waiting.frames.is_empty() {
@@ -135,6 +138,7 @@ impl SendQueue {
         if waiting.state == State::Open {
             waiting.state = State::Closing(reason);
             self.work.notify_one();
+            self.space.notify_waiters();
         }
     }
 
@@ -142,12 +146,31 @@ impl SendQueue {
     pub fn abort(&self) {
         self.lock().end(None);
         self.work.notify_one();
+        self.space.notify_waiters();
     }
 
     /// Whether the connection takes nothing more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.lock().state != State::Open
+    }
+
+    /// Waits until less than half of the budget is used, or the connection takes nothing more. For whoever has much to
+    /// send that can wait.
+    pub async fn room(&self) {
+        loop {
+            let woken = self.space.notified();
+            tokio::pin!(woken);
+            // Before the look, so that what happens after it wakes us.
+            woken.as_mut().enable();
+            {
+                let waiting = self.lock();
+                if waiting.state != State::Open || waiting.bytes <= self.budget / 2 {
+                    return;
+                }
+            }
+            woken.await;
+        }
     }
 
     /// What waits, in bytes.
@@ -164,6 +187,13 @@ impl SendQueue {
 
     /// Writes as much as the socket takes now. `Ok(true)`: nothing is left.
     fn flush(&self) -> Result<bool, QueueClosed> {
+        let flushed = self.flush_some();
+        // Without anybody waiting this costs one atomic load.
+        self.space.notify_waiters();
+        flushed
+    }
+
+    fn flush_some(&self) -> Result<bool, QueueClosed> {
         let mut waiting = self.lock();
         loop {
             if let State::Closed(_) = waiting.state {

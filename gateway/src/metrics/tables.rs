@@ -25,6 +25,7 @@ pub const METRICS: &[&Metric] = &[
     &FEED_SECONDS,
     &DELIVERY_SECONDS,
     &DELIVERIES,
+    &RESUMES,
     &EVENT_READS,
     &SENT_FRAMES,
     &SENT_BYTES,
@@ -99,6 +100,23 @@ pub(super) const DELIVERY_SECONDS: Metric = Metric::histogram(
     LATENCY,
 );
 pub(super) const DELIVERIES: Metric = Metric::counter("tidegate_gateway_deliveries_total", "Frames handed to the sockets of subscribers.");
+pub(super) const RESUMES: Metric = Metric::counter(
+    "tidegate_gateway_resumes_total",
+    "Subscriptions that asked to go on from a position, by outcome; all but RESUMED began anew.",
+)
+.by(&[Label {
+    name: "outcome",
+    values: &[
+        "RESUMED",
+        "POSITION_INVALID",
+        "POSITION_EXPIRED",
+        "VIEW_CHANGED",
+        "VIEW_NOT_REPLAYABLE",
+        "VIEW_RESET",
+        "TOO_SLOW",
+        "STREAM_UNAVAILABLE",
+    ],
+}]);
 pub(super) const EVENT_READS: Metric =
     Metric::counter("tidegate_gateway_event_reads_total", "Database reads that change events caused, per group and never per subscriber.");
 pub(super) const SENT_FRAMES: Metric = Metric::counter("tidegate_gateway_sent_frames_total", "Frames written to sockets.");

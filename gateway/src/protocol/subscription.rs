@@ -1,14 +1,15 @@
-//! Subscription messages in two parts: what all members of a group share, and the `uid`, which ends the message.
+//! Subscription messages in parts: what all members of a group share, the opt-in members of the resume extension, and the
+//! `uid`, which ends the message.
 //!
 //! It must never escape or re-encode data: `data` and `meta` are JSON text already.
 
 use super::server::write_text;
 use crate::connection::frame::Frame;
 
-/// A whole message.
+/// A whole message; `extensions` are members that [`position`] and [`not_resumed`] wrote.
 #[must_use]
-pub fn frame(event: &str, data: Option<&[u8]>, meta: Option<&[u8]>, uid: Option<&str>) -> Frame {
-    Frame::text_of(&[&head(event, data, meta), &tail(uid)])
+pub fn frame(event: &str, data: Option<&[u8]>, meta: Option<&[u8]>, extensions: &[u8], uid: Option<&str>) -> Frame {
+    Frame::text_of(&[&head(event, data, meta), extensions, &tail(uid)])
 }
 
 /// Everything up to the uid: `{"type":"subscription","status":"ok","event":…[,"data":…][,"meta":…]`.
@@ -24,6 +25,23 @@ pub fn head(event: &str, data: Option<&[u8]>, meta: Option<&[u8]>) -> Vec<u8> {
             json.extend_from_slice(value);
         }
     }
+    json
+}
+
+/// `,"position":"…"`, for subscriptions that asked for positions.
+#[must_use]
+pub fn position(position: &str) -> Vec<u8> {
+    let mut json = Vec::with_capacity(position.len() + 16);
+    json.extend_from_slice(b",\"position\":");
+    write_text(&mut json, position);
+    json
+}
+
+/// `,"resumed":false,"reason":"…"`: the `init` that stands for a resume that was not possible.
+#[must_use]
+pub fn not_resumed(reason: &str) -> Vec<u8> {
+    let mut json = b",\"resumed\":false,\"reason\":".to_vec();
+    write_text(&mut json, reason);
     json
 }
 

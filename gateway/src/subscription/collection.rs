@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use change_capture::bus::StreamHead;
 use change_event::{ChangeEvent, Snapshot, TransactionId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -16,8 +17,9 @@ use crate::connection::frame::Frame;
 use crate::connection::send_queue::SendQueue;
 use crate::metrics::{Metrics, Stage};
 use crate::subscription::evaluate::{Outcome, ParsedEvent};
-use crate::subscription::frames::Message;
-use crate::subscription::group::{Group, Member, Pending, View};
+use crate::subscription::frames::{Body, Message};
+use crate::subscription::group::{Group, Member, Progress, View};
+use crate::subscription::position::Place;
 use crate::subscription::reader::Reader;
 use crate::subscription::request::{GroupKey, Planned, Request, SubscriptionId};
 
@@ -26,26 +28,39 @@ pub(super) const QUEUE: usize = 1024;
 
 /// What the task is told.
 pub(super) enum Command {
-    /// A subscription begins: from now on its frames are kept for it.
+    /// A subscription begins: from now on its frames are kept for it. Answers with the newest event before it.
     Register {
         subscription: SubscriptionId,
         request: Arc<Request>,
         planned: Box<Planned>,
         queue: Arc<SendQueue>,
-        done: oneshot::Sender<()>,
+        done: oneshot::Sender<StreamHead>,
     },
-    /// Its `init` is ready. Answers whether it could be sent; `false`: register again, too much arrived meanwhile.
-    Activate { subscription: SubscriptionId, init: Frame, snapshot: Option<Arc<Snapshot>>, done: oneshot::Sender<bool> },
+    /// Its `init` is ready. Answers whether it could be sent; `false`: plan and register again.
+    Activate { subscription: SubscriptionId, start: Start, done: oneshot::Sender<bool> },
     /// A subscription ends.
     Remove { subscription: SubscriptionId },
     /// Its permissions changed: it belongs to another group now, or to none.
     Regroup { subscription: SubscriptionId, planned: Option<Box<Planned>> },
+    /// No more of those for now: whoever's view became another one is sent it.
+    Settle,
     /// A change; answers when it has been delivered.
     Event(Arc<ChangeEvent>, oneshot::Sender<()>),
     /// Changes were lost: every view is read again.
     Gap,
     /// Answers when everything before it is done.
     Barrier(oneshot::Sender<()>),
+}
+
+/// How a subscription starts.
+#[derive(Debug)]
+pub struct Start {
+    /// The `init`; `None` after a resume, which has sent what was missed.
+    pub init: Option<Frame>,
+    /// What the subscriber has been told of.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// The last event that a resume sent.
+    pub seen: Option<StreamHead>,
 }
 
 /// Limits of a task.
@@ -60,9 +75,13 @@ pub(super) struct Limits {
 pub(super) struct CollectionTask {
     groups: HashMap<GroupKey, Group>,
     subscriptions: HashMap<SubscriptionId, Entry>,
+    /// The newest event that was dealt with.
+    head: StreamHead,
     reader: Reader,
     limits: Limits,
     metrics: Arc<Metrics>,
+    /// Groups with members that are owed their view.
+    owing: HashSet<GroupKey>,
     /// Aggregate groups that may have changed, with the name of the last event, and when they are read.
     dirty: HashMap<GroupKey, &'static str>,
     due: Option<Instant>,
@@ -73,12 +92,30 @@ struct Entry {
     /// `None` while the permissions do not allow it.
     group: Option<GroupKey>,
     /// Kept while there is no group.
-    parked: Option<Member>,
+    parked: Option<Parked>,
+}
+
+/// A subscription that its permissions do not allow at the moment.
+struct Parked {
+    member: Member,
+    /// What it saw last, and up to which event: with nothing missed it goes on as if nothing had been.
+    group: GroupKey,
+    head: StreamHead,
 }
 
 impl CollectionTask {
-    pub(super) fn new(reader: Reader, limits: Limits, metrics: Arc<Metrics>) -> Self {
-        Self { groups: HashMap::new(), subscriptions: HashMap::new(), reader, limits, metrics, dirty: HashMap::new(), due: None }
+    pub(super) fn new(head: StreamHead, reader: Reader, limits: Limits, metrics: Arc<Metrics>) -> Self {
+        Self {
+            groups: HashMap::new(),
+            subscriptions: HashMap::new(),
+            head,
+            reader,
+            limits,
+            metrics,
+            owing: HashSet::new(),
+            dirty: HashMap::new(),
+            due: None,
+        }
     }
 
     /// Works until every sender is gone.
@@ -103,15 +140,15 @@ impl CollectionTask {
     async fn handle(&mut self, command: Command) {
         match command {
             Command::Register { subscription, request, planned, queue, done } => {
-                let member = Member { queue, snapshot: None, pending: Some(Pending::default()) };
+                let member = Member::starting(queue, request.positions);
                 self.metrics.subscriptions.inc();
                 self.subscriptions.insert(subscription, Entry { request: Arc::clone(&request), group: None, parked: None });
                 self.join(subscription, &request, *planned, member).await;
                 // The subscriber may have gone away meanwhile; its removal follows.
-                let _heard = done.send(());
+                let _heard = done.send(self.head);
             }
-            Command::Activate { subscription, init, snapshot, done } => {
-                let activated = self.activate(subscription, init, snapshot);
+            Command::Activate { subscription, start, done } => {
+                let activated = self.activate(subscription, start);
                 let _heard = done.send(activated);
             }
             Command::Remove { subscription } => {
@@ -121,6 +158,11 @@ impl CollectionTask {
                 }
             }
             Command::Regroup { subscription, planned } => self.regroup(subscription, planned).await,
+            Command::Settle => {
+                for key in std::mem::take(&mut self.owing) {
+                    self.read_again(&key, Audience::Owed).await;
+                }
+            }
             Command::Event(event, done) => {
                 self.event(&event).await;
                 // The feed waits only where the next event is of the same transaction.
@@ -128,7 +170,7 @@ impl CollectionTask {
             }
             Command::Gap => {
                 for key in self.groups.keys().cloned().collect::<Vec<_>>() {
-                    self.read_again(&key, None).await;
+                    self.read_again(&key, Audience::All { cause: None }).await;
                 }
             }
             Command::Barrier(done) => {
@@ -182,24 +224,26 @@ impl CollectionTask {
         member
     }
 
-    fn activate(&mut self, subscription: SubscriptionId, init: Frame, snapshot: Option<Arc<Snapshot>>) -> bool {
+    fn activate(&mut self, subscription: SubscriptionId, start: Start) -> bool {
         let Some(entry) = self.subscriptions.get_mut(&subscription) else { return true };
-        let member = match &entry.group {
-            Some(key) => self.groups.get_mut(key).and_then(|group| group.member(&entry.request.uid, subscription)),
-            None => entry.parked.as_mut(),
-        };
-        let Some(member) = member else { return true };
-        let Some(pending) = member.pending.take() else { return true };
-        if pending.overflown {
-            member.pending = Some(Pending::default());
+        // What was read with permissions that are gone is not sent.
+        let Some(key) = &entry.group else { return false };
+        let uid = entry.request.uid.as_ref();
+        let Some(member) = self.groups.get_mut(key).and_then(|group| group.member(&entry.request.uid, subscription)) else { return true };
+        let Progress::Starting(pending) = &mut member.progress else { return true };
+        if pending.spoilt {
             return false;
         }
-        member.snapshot = snapshot;
-        // A closed connection is removed by its owner.
-        let _sent = member.queue.send(init);
-        for (transaction, frame) in pending.frames {
-            let seen = matches!((&member.snapshot, transaction), (Some(snapshot), Some(xid)) if snapshot.contains(xid));
-            if !seen && member.queue.send(frame).is_ok() {
+        let waiting = std::mem::take(pending);
+        member.progress = Progress::Live;
+        member.snapshot = start.snapshot;
+        member.seen = start.seen;
+        if let Some(init) = start.init {
+            // A closed connection is removed by its owner.
+            let _sent = member.queue.send(init);
+        }
+        for body in waiting.bodies {
+            if !member.knows(&body) && member.queue.send(member.own_frame(&body, uid)).is_ok() {
                 self.metrics.deliveries.inc();
             }
         }
@@ -209,28 +253,47 @@ impl CollectionTask {
     async fn regroup(&mut self, subscription: SubscriptionId, planned: Option<Box<Planned>>) {
         let Some(entry) = self.subscriptions.get(&subscription) else { return };
         let request = Arc::clone(&entry.request);
-        let same = planned.as_ref().is_some_and(|planned| entry.group.as_ref() == Some(&request.group_key(planned)));
-        if same {
-            // The schema may still have changed under an equal statement: the group keeps the newest plan.
+        let key = planned.as_ref().map(|planned| request.group_key(planned));
+        if key.is_some() && entry.group == key {
             return;
         }
-        let Some(entry) = self.subscriptions.remove(&subscription) else { return };
-        let member = self.leave(subscription, &entry).or(entry.parked);
-        let Some(member) = member else { return };
-        match planned {
-            Some(planned) => {
+        if key.is_none() && entry.group.is_none() {
+            return;
+        }
+        let Some(mut entry) = self.subscriptions.remove(&subscription) else { return };
+        let (mut member, last, head) = match (self.leave(subscription, &entry), entry.group.take(), entry.parked.take()) {
+            (Some(member), Some(group), _) => (member, group, self.head),
+            (None, None, Some(parked)) => (parked.member, parked.group, parked.head),
+            (Some(_), None, _) | (None, _, _) => return,
+        };
+        match (key, planned) {
+            (Some(key), Some(planned)) => {
+                match &mut member.progress {
+                    Progress::Starting(pending) => pending.spoilt = true,
+                    Progress::Live if key == last && head == self.head => {}
+                    progress @ (Progress::Live | Progress::Owed) => {
+                        *progress = Progress::Owed;
+                        self.owing.insert(key);
+                    }
+                }
                 self.subscriptions.insert(subscription, Entry { request: Arc::clone(&request), group: None, parked: None });
                 self.join(subscription, &request, *planned, member).await;
             }
-            None => {
-                self.subscriptions.insert(subscription, Entry { request, group: None, parked: Some(member) });
+            _ => {
+                if let Progress::Starting(pending) = &mut member.progress {
+                    pending.spoilt = true;
+                }
+                let parked = Some(Parked { member, group: last, head });
+                self.subscriptions.insert(subscription, Entry { request, group: None, parked });
             }
         }
     }
 
     async fn event(&mut self, event: &Arc<ChangeEvent>) {
+        self.head = StreamHead { epoch: event.epoch, sequence: event.sequence };
         let Some(collection) = self.groups.values().next().map(|group| Arc::clone(&group.planned.collection)) else { return };
         let parsed = ParsedEvent::parse(event, &collection);
+        let here = self.head;
         let mut again = HashSet::new();
         self.metrics.events.add(Stage::Evaluated, self.groups.len() as u64);
         for (key, group) in &mut self.groups {
@@ -243,9 +306,13 @@ impl CollectionTask {
             }
             match group.evaluate(&parsed, &self.reader, self.limits.view_keys).await {
                 Ok(Outcome::Frames(frames)) => {
-                    for outgoing in frames {
-                        let mut message = Message::new(outgoing.kind.name(), Some(&outgoing.data), outgoing.meta.as_deref());
-                        let delivered = group.deliver(&mut message, Some(event.transaction), self.limits.pending_bytes);
+                    let last = frames.len().saturating_sub(1);
+                    for (index, outgoing) in frames.iter().enumerate() {
+                        let parts = (outgoing.kind.name(), Some(outgoing.data.as_slice()), outgoing.meta.as_deref());
+                        let sent = if index == last { 0 } else { u32::try_from(index + 1).unwrap_or(u32::MAX) };
+                        let place = Place { head: here, frames: sent };
+                        let mut message = Message::new(Body::new(parts, place, group.digest, Some(event.transaction)));
+                        let delivered = group.deliver(&mut message, self.limits.pending_bytes);
                         self.metrics.event_delivered(event.written_at, delivered);
                     }
                 }
@@ -259,15 +326,18 @@ impl CollectionTask {
             }
         }
         for key in again {
-            self.read_again(&key, Some(event.transaction)).await;
+            self.read_again(&key, Audience::All { cause: Some(event.transaction) }).await;
         }
     }
 
-    /// Reads a whole view and sends it to every member as a fresh `init`, unless all of them saw its cause in theirs.
-    async fn read_again(&mut self, key: &GroupKey, cause: Option<TransactionId>) {
+    /// Reads a whole view and sends it to its audience as a fresh `init`, unless all of them saw its cause in theirs.
+    async fn read_again(&mut self, key: &GroupKey, audience: Audience) {
         let Some(mut group) = self.groups.remove(key) else { return };
-        self.remember_view(&mut group).await;
-        if cause.is_some_and(|cause| group.everybody_saw(cause)) {
+        let to_all = matches!(audience, Audience::All { .. });
+        if to_all {
+            self.remember_view(&mut group).await;
+        }
+        if matches!(audience, Audience::All { cause: Some(cause) } if group.everybody_saw(cause)) {
             self.groups.insert(key.clone(), group);
             return;
         }
@@ -290,12 +360,9 @@ impl CollectionTask {
         if let Some(read) = read {
             let data = if key.event.is_some() { None } else { read.data.as_deref().map(str::as_bytes) };
             let meta = read.meta.as_deref().filter(|_| key.event.is_none());
-            let mut message = Message::new("init", data, meta);
-            let delivered = group.deliver(&mut message, None, self.limits.pending_bytes);
+            let body = Body::new(("init", data, meta), Place::after(self.head), group.digest, None);
+            let delivered = group.deliver_view(&mut Message::new(body), read.snapshot.as_ref(), to_all);
             self.metrics.deliveries.inc_by(delivered);
-            if let Some(snapshot) = &read.snapshot {
-                group.everybody_has_seen(snapshot);
-            }
             if let View::Aggregate { last, .. } = &mut group.view {
                 *last = read.data.map(String::into_bytes);
             }
@@ -327,11 +394,20 @@ impl CollectionTask {
             if key.event.is_some_and(|only| only.name() != event) {
                 continue;
             }
-            let mut message = Message::new(event, data.as_deref(), None);
-            let delivered = group.deliver(&mut message, None, self.limits.pending_bytes);
+            let body = Body::new((event, data.as_deref(), None), Place::after(self.head), group.digest, None);
+            let delivered = group.deliver(&mut Message::new(body), self.limits.pending_bytes);
             self.metrics.deliveries.inc_by(delivered);
         }
     }
+}
+
+/// Whom a view that was read again concerns.
+#[derive(Clone, Copy)]
+enum Audience {
+    /// Every member, unless all of them saw the transaction that caused it.
+    All { cause: Option<TransactionId> },
+    /// Those whose view became this one.
+    Owed,
 }
 
 fn operation_name(event: &ChangeEvent) -> &'static str {

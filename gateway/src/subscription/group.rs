@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use access::plan::{Level, Root};
 use access::row::{Membership, Order, Projection};
+use change_capture::bus::StreamHead;
 use change_event::{Snapshot, TransactionId};
 use indexmap::IndexMap;
 
 use crate::connection::frame::Frame;
 use crate::connection::send_queue::SendQueue;
 use crate::error::CloseReason;
-use crate::subscription::frames::Message;
+use crate::subscription::frames::{Body, Message};
 use crate::subscription::request::{GroupKey, Planned, SubscriptionId};
 
 /// One view and everybody who watches it.
@@ -22,6 +23,8 @@ pub(super) struct Group {
     pub(super) key: GroupKey,
     pub(super) planned: Planned,
     pub(super) view: View,
+    /// Names the view in positions.
+    pub(super) digest: u64,
     members: HashMap<Option<Arc<str>>, IndexMap<SubscriptionId, Member>>,
 }
 
@@ -51,25 +54,56 @@ pub(super) enum View {
 /// One subscription.
 pub(super) struct Member {
     pub(super) queue: Arc<SendQueue>,
+    /// Each of its messages carries its position.
+    pub(super) positions: bool,
     /// What its `init` has seen already.
     pub(super) snapshot: Option<Arc<Snapshot>>,
-    /// Frames that wait for the `init`; `None` once it was sent.
-    pub(super) pending: Option<Pending>,
+    /// What it was sent before it went on with the stream: a resume's last event.
+    pub(super) seen: Option<StreamHead>,
+    pub(super) progress: Progress,
+}
+
+/// How far a member is.
+pub(super) enum Progress {
+    /// Its `init` is being read; what happens meanwhile waits.
+    Starting(Pending),
+    /// Its view became another one: the task reads it and sends it as a fresh `init`, which contains what happens meanwhile.
+    Owed,
+    /// Its `init` was sent.
+    Live,
 }
 
 /// What arrived between registration and `init`.
 #[derive(Default)]
 pub(super) struct Pending {
-    pub(super) frames: Vec<(Option<TransactionId>, Frame)>,
-    pub(super) bytes: usize,
-    /// Too much arrived: the `init` must be read again.
-    pub(super) overflown: bool,
+    pub(super) bodies: Vec<Arc<Body>>,
+    bytes: usize,
+    /// The `init` must be read again: too much arrived, or its permissions are no longer the ones it was read with.
+    pub(super) spoilt: bool,
+}
+
+impl Member {
+    pub(super) fn starting(queue: Arc<SendQueue>, positions: bool) -> Self {
+        Self { queue, positions, snapshot: None, seen: None, progress: Progress::Starting(Pending::default()) }
+    }
+
+    /// Whether the member has been told of `body` in its `init` or before a resume.
+    pub(super) fn knows(&self, body: &Body) -> bool {
+        let contained = matches!((&self.snapshot, body.transaction), (Some(snapshot), Some(xid)) if snapshot.contains(xid));
+        contained || body.transaction.is_some() && self.seen.is_some_and(|seen| seen.epoch == body.place.head.epoch && seen >= body.place.head)
+    }
+
+    /// Its frame of a message that no other member shares any more.
+    pub(super) fn own_frame(&self, body: &Body, uid: Option<&Arc<str>>) -> Frame {
+        let uid = uid.map(AsRef::as_ref);
+        if self.positions { body.frame_with_position(uid, self.snapshot.as_ref()) } else { body.frame(uid) }
+    }
 }
 
 impl Group {
     pub(super) fn new(key: GroupKey, planned: Planned) -> Self {
         let view = View::compile(&planned);
-        Self { key, planned, view, members: HashMap::new() }
+        Self { digest: key.digest(), key, planned, view, members: HashMap::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -93,20 +127,54 @@ impl Group {
         self.members.get_mut(uid)?.get_mut(&subscription)
     }
 
-    /// Sends `message`, caused by `transaction`, to every member that has not seen it in its `init`. Returns how many.
-    pub(super) fn deliver(&mut self, message: &mut Message, transaction: Option<TransactionId>, pending_budget: usize) -> u64 {
+    /// Sends `message` to every member that does not know it from its `init`. Returns how many.
+    pub(super) fn deliver(&mut self, message: &mut Message, pending_budget: usize) -> u64 {
         let mut delivered = 0;
         for (uid, members) in &mut self.members {
-            let frame = message.frame(uid.as_ref());
+            let mut shared: Option<Frame> = None;
             for member in members.values_mut() {
-                let seen = |snapshot: &Option<Arc<Snapshot>>| matches!((snapshot, transaction), (Some(snapshot), Some(xid)) if snapshot.contains(xid));
-                if seen(&member.snapshot) {
+                if member.knows(&message.body) {
                     continue;
                 }
-                match &mut member.pending {
-                    Some(pending) => pending.push(transaction, frame.clone(), pending_budget),
-                    // A closed connection is removed by its owner; its frames are for nobody.
-                    None => delivered += u64::from(member.queue.send(frame.clone()).is_ok()),
+                match &mut member.progress {
+                    Progress::Starting(pending) => pending.push(&message.body, pending_budget),
+                    Progress::Owed => {}
+                    Progress::Live => {
+                        let frame = if member.positions {
+                            message.frame_with_position(uid.as_ref(), member.snapshot.as_ref())
+                        } else {
+                            shared.get_or_insert_with(|| message.frame(uid.as_ref())).clone()
+                        };
+                        // A closed connection is removed by its owner; its frames are for nobody.
+                        delivered += u64::from(member.queue.send(frame).is_ok());
+                    }
+                }
+            }
+        }
+        delivered
+    }
+
+    /// Sends a whole view, read under `snapshot`, to the members that wait for it: all, or those whose view became
+    /// another. Returns how many.
+    pub(super) fn deliver_view(&mut self, message: &mut Message, snapshot: Option<&Arc<Snapshot>>, to_all: bool) -> u64 {
+        let mut delivered = 0;
+        for (uid, members) in &mut self.members {
+            for member in members.values_mut() {
+                match &mut member.progress {
+                    // It reads a newer one itself; what was lost before is not in what waits for it.
+                    Progress::Starting(pending) => pending.spoilt |= to_all,
+                    Progress::Live if !to_all => {}
+                    Progress::Owed | Progress::Live => {
+                        member.progress = Progress::Live;
+                        member.snapshot = snapshot.cloned();
+                        member.seen = None;
+                        let frame = if member.positions {
+                            message.frame_with_position(uid.as_ref(), snapshot)
+                        } else {
+                            message.frame(uid.as_ref())
+                        };
+                        delivered += u64::from(member.queue.send(frame).is_ok());
+                    }
                 }
             }
         }
@@ -122,17 +190,13 @@ impl Group {
 
     /// Whether the `init` of every member contains what `cause` did. One that waits for its `init` does not know yet.
     pub(super) fn everybody_saw(&self, cause: TransactionId) -> bool {
-        let saw = |member: &Member| member.pending.is_none() && member.snapshot.as_ref().is_some_and(|snapshot| snapshot.contains(cause));
+        let saw = |member: &Member| match member.progress {
+            Progress::Live => member.snapshot.as_ref().is_some_and(|snapshot| snapshot.contains(cause)),
+            // What is owed is read after this.
+            Progress::Owed => true,
+            Progress::Starting(_) => false,
+        };
         self.members.values().flat_map(IndexMap::values).all(saw)
-    }
-
-    /// Every member has just been sent the whole view as of `snapshot`.
-    pub(super) fn everybody_has_seen(&mut self, snapshot: &Arc<Snapshot>) {
-        for member in self.members.values_mut().flat_map(IndexMap::values_mut) {
-            if member.pending.is_none() {
-                member.snapshot = Some(Arc::clone(snapshot));
-            }
-        }
     }
 }
 
@@ -165,16 +229,16 @@ impl View {
 }
 
 impl Pending {
-    fn push(&mut self, transaction: Option<TransactionId>, frame: Frame, budget: usize) {
-        if self.overflown {
+    fn push(&mut self, body: &Arc<Body>, budget: usize) {
+        if self.spoilt {
             return;
         }
-        self.bytes += frame.len();
+        self.bytes += body.len();
         if self.bytes > budget {
-            self.frames = Vec::new();
-            self.overflown = true;
+            self.bodies = Vec::new();
+            self.spoilt = true;
             return;
         }
-        self.frames.push((transaction, frame));
+        self.bodies.push(Arc::clone(body));
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! The feed waits for this before it hands out later events, so no frame after the change carries what it hid. It must
 //! never leave a subscription in a group whose plan was made with other permissions: what cannot be planned is parked.
+//! Whoever's view became another one is sent it, as a fresh `init`: rows that came or went with the rights are no events.
 //!
 //! Cost: one plan per distinct (permissions, request) pair, not per subscription.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use access::permission::Permissions;
@@ -33,7 +34,9 @@ async fn plan_again(state: &Arc<Gateway>, only: Option<ConnectionId>, tell: bool
     let schema = state.directory.schema();
     let mut permissions_of: HashMap<ConnectionId, Option<Arc<Permissions>>> = HashMap::new();
     let mut planned: HashMap<PlanKey, Result<Planned, Refusal>> = HashMap::new();
+    let mut touched: HashSet<Arc<str>> = HashSet::new();
     for held in state.subscriptions.held(only) {
+        touched.insert(Arc::clone(&held.request.collection));
         let connection = held.session.id();
         let permissions = if let Some(known) = permissions_of.get(&connection) {
             known.clone()
@@ -55,7 +58,8 @@ async fn plan_again(state: &Arc<Gateway>, only: Option<ConnectionId>, tell: bool
             Ok(planned) => state.subscriptions.regroup(&held, Some(planned)).await,
             Err(refusal) => {
                 state.subscriptions.regroup(&held, None).await;
-                if tell && !held.refused {
+                // One that has not begun yet is answered where it begins.
+                if tell && held.live && !held.refused {
                     let uid = held.request.uid.as_deref().map(server::text_uid);
                     let frame = server::error(MessageType::Subscribe, &ClientError::from(refusal), uid.as_ref());
                     // A closed connection needs no telling.
@@ -63,6 +67,9 @@ async fn plan_again(state: &Arc<Gateway>, only: Option<ConnectionId>, tell: bool
                 }
             }
         }
+    }
+    for collection in touched {
+        state.subscriptions.settle(&collection).await;
     }
 }
 

@@ -7,18 +7,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use change_capture::bus::{BusError, FeedControl};
+use change_capture::bus::{Bus, BusError, FeedControl, StreamHead};
 use change_event::{ChangeEvent, Snapshot};
 use service_runtime::Tasks;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::connection::frame::Frame;
 use crate::connection::session::{ConnectionId, Session};
 use crate::database::{Database, DatabaseError};
 use crate::metrics::Metrics;
-use crate::subscription::collection::{CollectionTask, Command, Limits, QUEUE};
+use crate::subscription::collection::{CollectionTask, Command, Limits, QUEUE, Start};
+use crate::subscription::position::Position;
 use crate::subscription::reader::{Reader, ViewRead};
+use crate::subscription::replay::{NotResumed, Replay};
 use crate::subscription::request::{Planned, Request, SubscriptionId};
+
+/// Resumes that may read the stream at the same time.
+const REPLAYS: usize = 8;
 
 /// What bounds the subscriptions of a node.
 #[derive(Debug, Clone)]
@@ -38,8 +42,8 @@ pub struct RegistryOptions {
 pub enum Activation {
     /// The `init` was sent and events follow.
     Live,
-    /// Too much arrived between registration and `init`: read it again.
-    ReadAgain,
+    /// Too much arrived between registration and `init`, or the permissions changed: plan and read it again.
+    Again,
 }
 
 /// The subscriptions of a node.
@@ -47,9 +51,12 @@ pub struct Registry {
     options: RegistryOptions,
     reader: Reader,
     feed: FeedControl,
+    bus: Arc<dyn Bus>,
     metrics: Arc<Metrics>,
     tasks: Tasks,
     next: AtomicU64,
+    /// Resumes that read the stream at once; each holds a page of it.
+    replays: Semaphore,
     /// Guards the map only. A task lives as long as the process once its collection was subscribed to.
     collections: Mutex<HashMap<Arc<str>, mpsc::Sender<Command>>>,
     /// Guards the map only.
@@ -69,6 +76,8 @@ struct Held {
     request: Arc<Request>,
     /// Its permissions do not allow it at the moment; the client has been told once.
     refused: bool,
+    /// Its `init` was sent.
+    live: bool,
 }
 
 /// One subscription, for whoever plans it again.
@@ -77,6 +86,7 @@ pub(crate) struct HeldSubscription {
     pub(crate) id: SubscriptionId,
     pub(crate) request: Arc<Request>,
     pub(crate) refused: bool,
+    pub(crate) live: bool,
 }
 
 impl Connection {
@@ -86,17 +96,25 @@ impl Connection {
 }
 
 impl Registry {
-    /// An empty registry that subscribes through `feed`.
+    /// An empty registry that subscribes through `feed` and reads what was missed from `bus`.
     #[must_use]
-    pub fn new(options: RegistryOptions, database: Database, feed: FeedControl, metrics: Arc<Metrics>, tasks: Tasks) -> Arc<Self> {
+    pub fn new(
+        options: RegistryOptions,
+        database: Database,
+        (feed, bus): (FeedControl, Arc<dyn Bus>),
+        metrics: Arc<Metrics>,
+        tasks: Tasks,
+    ) -> Arc<Self> {
         let reader = Reader::new(database, metrics.event_reads.clone());
         Arc::new(Self {
             options,
             reader,
             feed,
+            bus,
             metrics,
             tasks,
             next: AtomicU64::new(1),
+            replays: Semaphore::new(REPLAYS),
             collections: Mutex::default(),
             connections: Mutex::default(),
         })
@@ -126,7 +144,8 @@ impl Registry {
         })
     }
 
-    /// Registers a subscription: when this returns, every change that a later snapshot does not contain reaches it.
+    /// Registers a subscription: when this returns, every change that a later snapshot does not contain reaches it. Returns
+    /// the newest event that it will not be told of; `None` when it has ended already.
     ///
     /// # Errors
     /// When the bus cannot be subscribed to.
@@ -136,7 +155,7 @@ impl Registry {
         id: SubscriptionId,
         request: &Arc<Request>,
         planned: Planned,
-    ) -> Result<(), BusError> {
+    ) -> Result<Option<StreamHead>, BusError> {
         let task = self.task(&request.collection).await?;
         let ended = {
             let mut connections = self.connections();
@@ -145,37 +164,58 @@ impl Registry {
             let newer = connection.held.iter().any(|(other, held)| *other > id && same(held));
             let ended = newer || !connection.announced.contains_key(&id);
             if !ended {
-                connection.held.insert(id, Held { request: Arc::clone(request), refused: false });
+                connection.held.insert(id, Held { request: Arc::clone(request), refused: false, live: false });
             }
             ended
         };
         if ended {
             // A later message with this uid was faster, or it was ended before it began.
-            return Ok(());
+            return Ok(None);
         }
         if session.queue().is_closed() {
             // The connection ended while this was on its way; its clean-up may have come before the insertion above.
             self.close(session.id()).await;
-            return Ok(());
+            return Ok(None);
         }
         let (done, registered) = oneshot::channel();
         let queue = Arc::clone(session.queue());
         let command = Command::Register { subscription: id, request: Arc::clone(request), planned: Box::new(planned), queue, done };
-        if task.send(command).await.is_ok() {
-            // The task answers unless the process is ending.
-            let _registered = registered.await;
-        }
-        Ok(())
+        // The task answers unless the process is ending.
+        Ok(if task.send(command).await.is_ok() { registered.await.ok() } else { None })
     }
 
-    /// Sends `init` and starts delivery. A subscription that is gone by now counts as live.
-    pub async fn activate(&self, request: &Request, id: SubscriptionId, init: Frame, snapshot: Option<Arc<Snapshot>>) -> Activation {
+    /// Starts delivery. A subscription that is gone by now counts as live.
+    pub async fn activate(&self, session: &Session, request: &Request, id: SubscriptionId, start: Start) -> Activation {
         let Some(task) = self.collections().get(&request.collection).cloned() else { return Activation::Live };
         let (done, activated) = oneshot::channel();
-        if task.send(Command::Activate { subscription: id, init, snapshot, done }).await.is_err() {
+        if task.send(Command::Activate { subscription: id, start, done }).await.is_err() {
             return Activation::Live;
         }
-        if activated.await.unwrap_or(true) { Activation::Live } else { Activation::ReadAgain }
+        if !activated.await.unwrap_or(true) {
+            return Activation::Again;
+        }
+        if let Some(held) = self.connections().get_mut(&session.id()).and_then(|connection| connection.held.get_mut(&id)) {
+            held.live = true;
+        }
+        Activation::Live
+    }
+
+    /// Confirms a resume and sends what was missed after `from`, up to `until` or further. Returns the last event sent.
+    ///
+    /// # Errors
+    /// Why it cannot be told; a part may have been sent, which a following `init` replaces.
+    pub async fn replay(
+        &self,
+        session: &Session,
+        request: &Request,
+        planned: &Planned,
+        from: &Position,
+        until: StreamHead,
+    ) -> Result<StreamHead, NotResumed> {
+        // The semaphore is never closed.
+        let _turn = self.replays.acquire().await;
+        let replay = Replay { bus: &*self.bus, reader: &self.reader, queue: session.queue(), view_keys: self.options.view_keys };
+        replay.run(request, planned, from, until).await
     }
 
     /// Reads a view, or the one item in `item`, for an `init`.
@@ -234,6 +274,7 @@ impl Registry {
                 id: *id,
                 request: Arc::clone(&held.request),
                 refused: held.refused,
+                live: held.live,
             });
             held.collect::<Vec<_>>()
         };
@@ -250,6 +291,11 @@ impl Registry {
             entry.refused = refused;
         }
         self.tell(&held.request.collection, Command::Regroup { subscription: held.id, planned: planned.map(Box::new) }).await;
+    }
+
+    /// After moving subscriptions: those whose view became another one are sent it.
+    pub(crate) async fn settle(&self, collection: &str) {
+        self.tell(collection, Command::Settle).await;
     }
 
     /// Hears of `collection` though nobody subscribes to it: the node itself must know.
@@ -315,7 +361,7 @@ impl Registry {
         if let Some(task) = self.collections().get(collection).cloned() {
             return Ok(task);
         }
-        self.feed.subscribe(collection).await?;
+        let head = self.feed.subscribe(collection).await?;
         let mut collections = self.collections();
         let task = collections.entry(Arc::clone(collection)).or_insert_with(|| {
             let (sender, receiver) = mpsc::channel(QUEUE);
@@ -324,7 +370,7 @@ impl Registry {
                 view_keys: self.options.view_keys,
                 aggregate_interval: self.options.aggregate_interval,
             };
-            let task = CollectionTask::new(self.reader.clone(), limits, Arc::clone(&self.metrics));
+            let task = CollectionTask::new(head, self.reader.clone(), limits, Arc::clone(&self.metrics));
             self.tasks.spawn("collection", task.run(receiver));
             sender
         });

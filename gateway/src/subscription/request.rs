@@ -2,6 +2,7 @@
 //!
 //! It must never be planned without permissions: [`Planned`] is made by the planner only.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use access::plan::{ReadPlan, Root};
@@ -30,6 +31,8 @@ pub struct Request {
     pub explicit_limit: bool,
     /// The uid as text; every frame carries it.
     pub uid: Option<Arc<str>>,
+    /// Each message carries its position.
+    pub positions: bool,
 }
 
 /// A request under the permissions of now.
@@ -52,7 +55,23 @@ pub(super) struct GroupKey {
     pub(super) explicit_limit: bool,
 }
 
+impl GroupKey {
+    /// Names the view in positions: equal on every node of one release, different for other rights or another query.
+    pub(super) fn digest(&self) -> u64 {
+        // With its fixed keys, not the random ones of a map.
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
 impl Request {
+    /// Names the view in positions.
+    #[must_use]
+    pub fn view_digest(&self, planned: &Planned) -> u64 {
+        self.group_key(planned).digest()
+    }
+
     pub(super) fn group_key(&self, planned: &Planned) -> GroupKey {
         GroupKey {
             statement: Arc::clone(&planned.statement),
