@@ -90,7 +90,8 @@ impl Member {
     /// Whether the member has been told of `body` in its `init` or before a resume.
     pub(super) fn knows(&self, body: &Body) -> bool {
         let contained = matches!((&self.snapshot, body.transaction), (Some(snapshot), Some(xid)) if snapshot.contains(xid));
-        contained || body.transaction.is_some() && self.seen.is_some_and(|seen| seen.epoch == body.place.head.epoch && seen >= body.place.head)
+        contained
+            || body.transaction.is_some() && self.seen.is_some_and(|seen| seen.epoch == body.place.head.epoch && seen >= body.place.head)
     }
 
     /// Its frame of a message that no other member shares any more.

@@ -92,7 +92,9 @@ mod tests {
             assert_eq!(text.parse::<Position>().unwrap().to_string(), text);
         }
         let long = format!("1.7.12.0.ff.10:20:{}", "1,".repeat(LONGEST));
-        for text in ["", "1", "2.7.12.0.ff.-", "1.7.12.0.ff", "1.-7.12.0.ff.-", "1.7.12.0.xx.-", "1.7.12.4294967296.ff.-", "1.7.12.0.ff.1:2", &long] {
+        for text in
+            ["", "1", "2.7.12.0.ff.-", "1.7.12.0.ff", "1.-7.12.0.ff.-", "1.7.12.0.xx.-", "1.7.12.4294967296.ff.-", "1.7.12.0.ff.1:2", &long]
+        {
             assert_eq!(text.parse::<Position>(), Err(NotAPosition), "{text:.40}");
         }
     }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use change_capture::bus::{Bus, StreamHead};
+use change_capture::bus::{Bus, BusError, StreamHead};
 use change_event::{ChangeEvent, Sequence};
 
 use crate::connection::send_queue::SendQueue;
@@ -79,6 +79,13 @@ impl Replay<'_> {
         until: StreamHead,
     ) -> Result<StreamHead, NotResumed> {
         let mut group = check(request, planned, from, until)?;
+        if from.at.head > until {
+            // Another node was further than this one is; or the stream has lost its end, or never was that long.
+            let newest = self.bus.head(&request.collection).await.map_err(unavailable)?;
+            if newest.is_none_or(|newest| newest < from.at.head) {
+                return Err(NotResumed::Expired);
+            }
+        }
         let target = until.max(from.at.head);
         let mut last = from.at.head;
         if from.at.frames > 0 {
@@ -87,10 +94,7 @@ impl Replay<'_> {
         }
         let mut confirmed = false;
         while last < target {
-            let events = self.bus.read_after(&request.collection, last, PAGE).await.map_err(|error| {
-                tracing::warn!(%error, "a stream could not be read for a resume");
-                NotResumed::Unavailable
-            })?;
+            let events = self.bus.read_after(&request.collection, last, PAGE).await.map_err(unavailable)?;
             let events = events.ok_or(NotResumed::Expired)?;
             // The target was seen on the stream: without it the stream has lost its end.
             let newest = events.last().map(|event| head(event)).ok_or(NotResumed::Expired)?;
@@ -166,6 +170,12 @@ fn check(request: &Request, planned: &Planned, from: &Position, until: StreamHea
         return Err(NotResumed::NotReplayable);
     }
     Ok(group)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+fn unavailable(error: BusError) -> NotResumed {
+    tracing::warn!(%error, "a stream could not be read for a resume");
+    NotResumed::Unavailable
 }
 
 fn head(event: &ChangeEvent) -> StreamHead {

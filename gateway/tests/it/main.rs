@@ -23,4 +23,5 @@ mod observability;
 #[cfg(test)]
 mod probe;
 #[cfg(test)]
+mod resume;
 mod rfc6455;
