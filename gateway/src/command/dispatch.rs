@@ -158,7 +158,8 @@ impl RestConversation {
             Ok(message) => {
                 // Named here, where messages are in order: an unsubscribe right behind it finds it.
                 let name = uid.as_ref().map(|uid| Arc::from(&*uid.as_text()));
-                let id = self.state.subscriptions.announce(&self.session, name);
+                // A client that resumes twice from one place means one subscription: the SDK does so after a reconnect.
+                let Some(id) = self.state.subscriptions.announce(&self.session, name, message.resumes_as()) else { return };
                 let Some(permit) = self.permit().await else { return };
                 let (state, session) = self.both();
                 self.start(permit, MessageType::Subscribe, uid, async move { subscribe(&state, &session, id, message).await });

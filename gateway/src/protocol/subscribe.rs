@@ -2,6 +2,8 @@
 //!
 //! It must never look into `query`: its faults are found where the schema is known.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde_json::{Map, Value};
 
 use super::envelope::Envelope;
@@ -111,6 +113,16 @@ impl SubscribeMessage {
             _ => Err(issue::all(&issues)),
         }
     }
+
+    /// Names a resume; two that are equal in every member share the name.
+    #[must_use]
+    pub fn resumes_as(&self) -> Option<u64> {
+        let Some(Resume::From(position)) = &self.resume else { return None };
+        let mut hasher = DefaultHasher::new();
+        (position, self.uid.as_ref().map(Uid::as_text), &self.collection, self.event, &self.item).hash(&mut hasher);
+        serde_json::to_string(&self.query).unwrap_or_default().hash(&mut hasher);
+        Some(hasher.finish())
+    }
 }
 
 #[cfg(test)]
@@ -159,5 +171,9 @@ mod tests {
         assert_eq!(message.uid.unwrap().as_text(), "7");
         assert_eq!(message.resume, Some(Resume::From("p".into())));
         assert_eq!(read(json!({"collection": "c", "resume": true})).unwrap().resume, Some(Resume::Positions));
+        let name = |members: Value| read(members).unwrap().resumes_as();
+        assert_eq!(name(json!({"collection": "c", "resume": true})), None);
+        assert_eq!(name(json!({"collection": "c", "resume": "p"})), name(json!({"resume": "p", "collection": "c"})));
+        assert_ne!(name(json!({"collection": "c", "resume": "p"})), name(json!({"collection": "c", "resume": "p", "uid": 1})));
     }
 }

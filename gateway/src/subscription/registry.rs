@@ -67,7 +67,12 @@ struct Connection {
     session: Arc<Session>,
     held: HashMap<SubscriptionId, Held>,
     /// On their way: named in order of arrival, not registered yet.
-    announced: HashMap<SubscriptionId, Option<Arc<str>>>,
+    announced: HashMap<SubscriptionId, Announced>,
+}
+
+struct Announced {
+    uid: Option<Arc<str>>,
+    resumes_as: Option<u64>,
 }
 
 /// One subscription as its connection holds it.
@@ -78,6 +83,7 @@ struct Held {
     refused: bool,
     /// Its `init` was sent.
     live: bool,
+    resumes_as: Option<u64>,
 }
 
 /// One subscription, for whoever plans it again.
@@ -121,11 +127,17 @@ impl Registry {
     }
 
     /// A name for the next subscription, in order of arrival. An unsubscribe that comes before it is registered still
-    /// ends it. [`Registry::conclude`] must follow.
-    pub fn announce(&self, session: &Arc<Session>, uid: Option<Arc<str>>) -> SubscriptionId {
+    /// ends it. [`Registry::conclude`] must follow. `None` for a resume that is under way, or done, already.
+    pub fn announce(&self, session: &Arc<Session>, uid: Option<Arc<str>>, resumes_as: Option<u64>) -> Option<SubscriptionId> {
+        let mut connections = self.connections();
+        let connection = connections.entry(session.id()).or_insert_with(|| Connection::new(session));
+        let mut others = connection.announced.values().map(|it| it.resumes_as).chain(connection.held.values().map(|it| it.resumes_as));
+        if resumes_as.is_some() && others.any(|other| other == resumes_as) {
+            return None;
+        }
         let id = SubscriptionId(self.next.fetch_add(1, Ordering::Relaxed));
-        self.connections().entry(session.id()).or_insert_with(|| Connection::new(session)).announced.insert(id, uid);
-        id
+        connection.announced.insert(id, Announced { uid, resumes_as });
+        Some(id)
     }
 
     /// The subscription has been registered, or never will be.
@@ -162,11 +174,14 @@ impl Registry {
             let connection = connections.entry(session.id()).or_insert_with(|| Connection::new(session));
             let same = |held: &Held| request.uid.is_some() && held.request.uid == request.uid;
             let newer = connection.held.iter().any(|(other, held)| *other > id && same(held));
-            let ended = newer || !connection.announced.contains_key(&id);
-            if !ended {
-                connection.held.insert(id, Held { request: Arc::clone(request), refused: false, live: false });
+            match connection.announced.get(&id).filter(|_| !newer) {
+                Some(Announced { resumes_as, .. }) => {
+                    let resumes_as = *resumes_as;
+                    connection.held.insert(id, Held { request: Arc::clone(request), refused: false, live: false, resumes_as });
+                    false
+                }
+                None => true,
             }
-            ended
         };
         if ended {
             // A later message with this uid was faster, or it was ended before it began.
@@ -340,7 +355,7 @@ impl Registry {
         let removed: Vec<(SubscriptionId, Held)> = {
             let mut connections = self.connections();
             let Some(connection) = connections.get_mut(&connection) else { return };
-            connection.announced.retain(|id, uid| !which(*id, uid));
+            connection.announced.retain(|id, it| !which(*id, &it.uid));
             connection.held.extract_if(|id, held| which(*id, &held.request.uid)).collect()
         };
         for (subscription, held) in removed {

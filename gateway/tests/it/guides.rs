@@ -66,6 +66,19 @@ fn guides_sdk20() {
     run(guides("sdk.mjs", &["sdk20"], &["main", "public", "strict", "tight", "cors"]));
 }
 
+/// The example of docs/protocol-extensions.md, which is the one that runs.
+#[test]
+fn the_resume_example() {
+    run(async {
+        let script = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/resume.mjs"))?;
+        let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol-extensions.md"))?;
+        let example = script.split("// example: ").nth(1).and_then(|text| text.strip_prefix("begin\n")).context("an example")?;
+        ensure!(document.contains(example.trim_end()), "docs/protocol-extensions.md shows another example than the one that runs");
+        guides("resume.mjs", &["sdk26"], &["main"]).await?;
+        guides("resume.mjs", &["sdk20"], &["main"]).await
+    });
+}
+
 /// The demo page of `gateway dev`, and the guides' pages opened from disk, in a browser.
 #[test]
 fn pages() {
