@@ -24,4 +24,5 @@ mod observability;
 mod probe;
 #[cfg(test)]
 mod resume;
+#[cfg(test)]
 mod rfc6455;
