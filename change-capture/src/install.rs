@@ -16,12 +16,12 @@ use crate::database::DatabaseError;
 
 pub(crate) use status::UNPUBLISHED;
 pub use status::{Leader, Status, status};
-pub(crate) use tables::fingerprint;
 pub use tables::{CapturedTable, SkipReason, SkippedTable, TablesReport, sync_tables, tables_report};
+pub(crate) use tables::{fingerprint, guard_secrets};
 
 /// Raised when `tables.sql` changes in a way that existing rows cannot follow; the schema is then made anew, with a new
 /// epoch.
-pub(crate) const LAYOUT: i32 = 2;
+pub(crate) const LAYOUT: i32 = 3;
 /// The first key of all advisory locks: "TIDE".
 pub(crate) const LOCK_SPACE: i32 = 1_414_087_749;
 /// Second keys.

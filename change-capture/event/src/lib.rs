@@ -5,6 +5,7 @@
 //! Cost: decoding an event allocates one `Box<RawValue>` per image; nothing parses an image before somebody subscribes.
 
 mod channel;
+mod digest;
 mod snapshot;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use channel::ChannelNames;
+pub use digest::key_digest;
 pub use snapshot::{Snapshot, SnapshotError};
 
 /// The form of the wire encoding. A node that meets a newer one treats the event as a gap, never guesses.
@@ -106,7 +108,8 @@ pub struct ChangeEvent {
 /// `TimeZone = UTC`: `create` has only `new`, `delete` only `old`, `update` both.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RowChange {
-    /// The primary key as JSON (number or string), as `to_json` prints it.
+    /// The primary key as JSON (number or string), as `to_json` prints it; where the key itself is a secret (the token of
+    /// a session), its [`key_digest`].
     #[serde(rename = "k")]
     pub key: Box<RawValue>,
     /// The image before.
@@ -115,7 +118,8 @@ pub struct RowChange {
     /// The image after.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub new: Option<Box<RawValue>>,
-    /// Columns left out of the images because their value was over `CAPTURE_MAX_VALUE_BYTES`; readers fetch them.
+    /// Columns left out of the images because their value was over `CAPTURE_MAX_VALUE_BYTES`, or must not leave the
+    /// database; readers fetch them. Of values that nobody is ever shown (passwords, tokens) the images hold digests.
     #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
     pub omitted: Vec<Box<str>>,
 }

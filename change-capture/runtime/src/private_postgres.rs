@@ -16,6 +16,8 @@ use crate::guarded_process::{GuardedProcess, Launch, Signal, free_port, tail};
 
 /// How long a start may take; crash recovery of a large development database is the slow case.
 const START_DEADLINE: Duration = Duration::from_secs(60);
+/// Names the installation to use; a directory of another version in `data_dir` still takes its own.
+const INSTALLATION: &str = "TIDEGATE_POSTGRES";
 /// A port that was free may be taken before Postgres binds it.
 const PORT_ATTEMPTS: usize = 5;
 
@@ -28,7 +30,8 @@ pub struct PrivatePostgresOptions {
     pub port: Option<u16>,
     /// Server settings (`-c name=value`), on top of the defaults; `fsync` stays on unless it is set here.
     pub settings: Vec<(String, String)>,
-    /// The major version; `None` takes that of an existing directory, else the newest installed.
+    /// The major version; `None` takes that of an existing directory, else what `TIDEGATE_POSTGRES` names (a directory with
+    /// the server's programs), else the newest installed.
     pub major: Option<u32>,
 }
 
@@ -51,6 +54,9 @@ pub enum PrivatePostgresError {
     /// No `postgres` and `initdb` were found.
     #[error("no postgres server binaries{} in PATH or /usr/lib/postgresql/*/bin; install the postgresql package", .0.map(|major| format!(" of version {major}")).unwrap_or_default())]
     Binaries(Option<u32>),
+    /// `TIDEGATE_POSTGRES` names a directory without them.
+    #[error("TIDEGATE_POSTGRES names {0}, where no postgres server binaries can be run")]
+    Named(PathBuf),
     /// Postgres refuses to run as root.
     #[error("running as root, and there is no user named postgres to run the server as")]
     User,
@@ -314,7 +320,14 @@ async fn output(name: &'static str, mut command: Command) -> Result<String, Priv
 
 /// Every installation that can be found, PATH first, then by version, newest first.
 async fn find_installation(major: Option<u32>) -> Result<Installation, PrivatePostgresError> {
-    let path = Environment::read().get("PATH").unwrap_or_default();
+    let environment = Environment::read();
+    // Nothing but what was asked for: a test that silently ran on another version would prove nothing.
+    if let Some(bin) = environment.get(INSTALLATION).filter(|_| major.is_none()) {
+        let bin = PathBuf::from(bin);
+        let major = version(&bin).await.ok_or_else(|| PrivatePostgresError::Named(bin.clone()))?;
+        return Ok(Installation { bin, major });
+    }
+    let path = environment.get("PATH").unwrap_or_default();
     let mut versioned: Vec<PathBuf> = ["/usr/lib/postgresql", "/usr/local/pgsql", "/opt/homebrew/opt", "/usr"]
         .iter()
         .filter_map(|root| std::fs::read_dir(root).ok())
@@ -328,12 +341,8 @@ async fn find_installation(major: Option<u32>) -> Result<Installation, PrivatePo
     for bin in on_path.chain(versioned) {
         // Distributions link single programs into PATH; the rest of the installation stands beside the real ones.
         let bin = bin.join("postgres").canonicalize().ok().and_then(|real| Some(real.parent()?.to_owned())).unwrap_or(bin);
-        let mut command = Command::new(bin.join("postgres"));
-        command.arg("--version");
-        let Ok(text) = output("postgres", command).await else { continue };
-        let version = text.split_whitespace().nth(2).and_then(|version| version.split('.').next()?.parse::<u32>().ok());
-        if let Some(version) = version {
-            found.push(Installation { bin, major: version });
+        if let Some(major) = version(&bin).await {
+            found.push(Installation { bin, major });
         }
     }
     // The order of equal versions stays: PATH wins.
@@ -342,6 +351,15 @@ async fn find_installation(major: Option<u32>) -> Result<Installation, PrivatePo
         .into_iter()
         .find(|installation| major.is_none_or(|major| installation.major == major))
         .ok_or(PrivatePostgresError::Binaries(major))
+}
+
+/// The major version of the server whose programs are in `bin`.
+async fn version(bin: &Path) -> Option<u32> {
+    let mut command = Command::new(bin.join("postgres"));
+    command.arg("--version");
+    let text = output("postgres", command).await.ok()?;
+    let number = text.split_whitespace().nth(2)?;
+    number.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// User and group id of `postgres`.

@@ -184,6 +184,8 @@ pub async fn tables_report(client: &Client, exclude: &[String]) -> Result<Tables
 /// # Errors
 /// [`DatabaseError`]; a table that stays locked is no error but an entry of the report.
 pub async fn sync_tables(client: &Client, exclude: &[String]) -> Result<TablesReport, DatabaseError> {
+    // Before a table is captured, what it must not tell is known.
+    guard_secrets(client).await?;
     let mut report = TablesReport::default();
     let tables = read_tables(client, exclude).await?;
     let known = read_known(client).await?;
@@ -206,10 +208,16 @@ pub async fn sync_tables(client: &Client, exclude: &[String]) -> Result<TablesRe
                 report.note(table, true);
             }
             Err(error) if error.is_lock_conflict() => report.note(table, false),
+            // Another role's trigger on it, or one that was disabled: its owner alone can change that.
+            Err(error) if error.state() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => report.refuse(table, SkipReason::NoPrivilege),
             // Dropped in between: the next look will not see it.
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
         }
+    }
+    if report.changed > 0 {
+        // A field may have become a secret before the trigger on directus_fields stood.
+        guard_secrets(client).await?;
     }
     let gone: Vec<&String> = known.keys().filter(|name| !report.captured.iter().any(|table| table.collection == **name)).collect();
     if !gone.is_empty() && !report.is_incomplete() {
@@ -239,6 +247,24 @@ pub(super) async fn remove_triggers(client: &Client) -> Result<(), DatabaseError
     Ok(())
 }
 
+/// Brings the list of secrets up to date. Somebody who is about to hide a field may be in the way: the field's own trigger
+/// has added it by then, and the next look does the rest.
+pub(crate) async fn guard_secrets(client: &Client) -> Result<(), DatabaseError> {
+    client.batch_execute(&format!("begin; set local lock_timeout = '{LOCK_TIMEOUT}'")).await?;
+    let done = client.query_one("select tidegate.set_guarded()", &[]).await.map_err(DatabaseError::from);
+    client.batch_execute(if done.is_ok() { "commit" } else { "rollback" }).await?;
+    match done {
+        Ok(row) => {
+            if !row.try_get::<_, bool>(0)? {
+                tracing::warn!("this role may not read directus_fields: values of hidden fields travel as they are");
+            }
+            Ok(())
+        }
+        Err(error) if error.is_lock_conflict() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// A digest of the catalog.
 pub(crate) async fn fingerprint(client: &Client) -> Result<String, DatabaseError> {
     Ok(client.query_one(FINGERPRINT, &[]).await?.try_get(0)?)
@@ -255,10 +281,14 @@ impl TablesReport {
             Ok(_) => self.skipped.push(SkippedTable { collection: table.name.clone(), reason: SkipReason::Locked }),
             Err(reason) => {
                 if !table.partition {
-                    self.skipped.push(SkippedTable { collection: table.name.clone(), reason: *reason });
+                    self.refuse(table, *reason);
                 }
             }
         }
+    }
+
+    fn refuse(&mut self, table: &Table, reason: SkipReason) {
+        self.skipped.push(SkippedTable { collection: table.name.clone(), reason });
     }
 }
 

@@ -15,7 +15,17 @@ create table tidegate.control (
   max_rows bigint not null default 10000,
   max_value_bytes bigint not null default 262144,
   program text not null default '',
-  fingerprint text not null default ''
+  fingerprint text not null default '',
+  -- Goes into every digest of a secret and nowhere else: without it nobody can try out what a short secret was.
+  digest_key text not null default gen_random_uuid()::text || gen_random_uuid()::text
+);
+
+-- Columns whose values must not leave the database as they are. `digested`: a digest stands in the image, so that a change
+-- still shows. `omitted`: not in the image; readers fetch them. Kept by tidegate.note_guarded.
+create table tidegate.guarded (
+  collection text primary key,
+  digested text[] not null default '{}',
+  omitted text[] not null default '{}'
 );
 
 -- Order of capture: taken inside the trigger, so after the row locks and before the commit.

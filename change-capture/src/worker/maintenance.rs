@@ -12,7 +12,7 @@ use super::control::Request;
 use super::leader::Shared;
 use super::{Context, SessionError};
 use crate::database::{DatabaseError, Session};
-use crate::install::{TablesReport, UNPUBLISHED, fingerprint, sync_tables};
+use crate::install::{TablesReport, UNPUBLISHED, fingerprint, guard_secrets, sync_tables};
 
 /// Slots of the outbox.
 const SLOTS: i16 = 4;
@@ -132,6 +132,8 @@ impl Maintenance {
             self.remember_catalog().await?;
             // The doorbell rings for others only while the worker sleeps; this one is us.
             shared.ring();
+        } else {
+            guard_secrets(&self.session.client).await?;
         }
         Ok(())
     }

@@ -13,3 +13,4 @@ mod failover;
 mod harness;
 mod program;
 mod schema;
+mod secrets;

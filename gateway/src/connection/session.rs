@@ -136,11 +136,11 @@ impl Session {
         self.standing().identity().clone()
     }
 
-    /// The token of the `directus_sessions` row that its identity rests on.
+    /// What events call the `directus_sessions` row that its identity rests on: the token itself never travels.
     #[must_use]
-    pub fn session_token(&self) -> Option<String> {
+    pub fn session_key(&self) -> Option<String> {
         match &self.standing().identity().proof {
-            Proof::AccessToken { session: Some(token) } => Some(token.expose_secret().to_owned()),
+            Proof::AccessToken { session: Some(token) } => Some(change_event::key_digest(token.expose_secret())),
             Proof::AccessToken { session: None } | Proof::StaticToken(_) | Proof::Public => None,
         }
     }

@@ -92,9 +92,9 @@ async fn sessions(state: &Arc<Gateway>, event: &ChangeEvent) {
     if event.operation == Operation::Create {
         return;
     }
-    let tokens: HashSet<String> = event.rows.iter().filter_map(|row| serde_json::from_str(row.key.get()).ok()).collect();
+    let keys: HashSet<String> = event.rows.iter().filter_map(|row| serde_json::from_str(row.key.get()).ok()).collect();
     let all = event.operation == Operation::Reset;
-    recheck(state, |session| session.session_token().is_some_and(|token| all || tokens.contains(&*token))).await;
+    recheck(state, |session| session.session_key().is_some_and(|key| all || keys.contains(&*key))).await;
 }
 
 /// Checks the identity of every session that `which` selects; returns those that are still there.
