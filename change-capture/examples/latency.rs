@@ -48,7 +48,7 @@ async fn measure(server: &PrivatePostgres, redis: &PrivateRedis, bus_name: &str,
         _ => Arc::new(InProcessBus::new(BusCapacity::default())),
     };
     let control = WorkerControl::new();
-    let config = WorkerConfig { notify, ..WorkerConfig::new(server.config(&name).parse()?) };
+    let config = WorkerConfig { notify, ..WorkerConfig::new(server.config(&name).parse::<tokio_postgres::Config>()?) };
     let metrics = Arc::new(CaptureMetrics::register(&Registry::new())?);
     let run = worker::run(config, Arc::clone(&bus), metrics, control.clone(), tasks.clone(), shutdown.clone());
     tasks.spawn("worker", run);

@@ -23,7 +23,8 @@ use tokio_postgres::Client;
 
 use crate::bus::{BusCapacity, BusError, RedisBus};
 use crate::config::{
-    BUS_SETTINGS, CAPTURE_SETTINGS, DATABASE_SETTINGS, bus_namespace_from_reader, redis_url_from_reader, worker_database_from_reader,
+    BUS_SETTINGS, CAPTURE_SETTINGS, DATABASE_SETTINGS, RedisTls, bus_namespace_from_reader, redis_tls_from_reader, redis_url_from_reader,
+    worker_database_from_reader,
 };
 use crate::install::{self, Status};
 use crate::metrics::CaptureMetrics;
@@ -71,6 +72,7 @@ enum Command {
 struct ProcessConfig {
     worker: WorkerConfig,
     redis: Option<SecretString>,
+    redis_tls: RedisTls,
     namespace: String,
     capacity: BusCapacity,
     admin: Option<SocketAddr>,
@@ -140,7 +142,7 @@ async fn command(command: Command, config: ProcessConfig) -> anyhow::Result<Exit
 }
 
 async fn connect(config: &ProcessConfig, tasks: &Tasks) -> anyhow::Result<Client> {
-    let session = crate::database::connect(&config.worker.database, "tidegate command", tasks).await;
+    let session = crate::database::connect(&config.worker.database, &config.worker.tls, "tidegate command", tasks).await;
     Ok(session.context("cannot connect to the database")?.client)
 }
 
@@ -182,7 +184,7 @@ async fn connect_bus(
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
     loop {
         let names = ChannelNames::new(config.namespace.clone());
-        match RedisBus::connect(url, names, config.capacity, tasks.clone(), parts.clone()).await {
+        match RedisBus::connect_with(url, &config.redis_tls, names, config.capacity, tasks.clone(), parts.clone()).await {
             Ok(bus) => return Ok(Some(bus)),
             Err(error @ BusError::Configuration(_)) => return Err(error.into()),
             Err(error) => tracing::warn!(%error, "Redis cannot be reached"),
@@ -247,10 +249,11 @@ fn read(lookup: &dyn Lookup, needs_bus: bool) -> Result<ProcessConfig, Vec<Fault
         }
     };
     let missing = database.is_none();
-    let worker = WorkerConfig::from_reader(&mut reader, database.unwrap_or_default());
+    let worker = WorkerConfig::from_reader(&mut reader, database.unwrap_or_else(|| tokio_postgres::Config::new().into()));
     let config = ProcessConfig {
         worker,
         redis,
+        redis_tls: redis_tls_from_reader(&mut reader),
         namespace: bus_namespace_from_reader(&mut reader),
         capacity: BusCapacity::from_reader(&mut reader),
         admin: host.filter(|_| port != 0).map(|host| SocketAddr::new(host, port)),

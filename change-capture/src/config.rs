@@ -2,11 +2,13 @@
 //!
 //! It must never open a connection, and never put a value into a fault.
 
-use std::time::Duration;
+mod postgres;
+mod redis;
 
-use secrecy::SecretString;
 use service_runtime::config::{Reader, Setting};
-use tokio_postgres::Config;
+
+pub use postgres::{DatabaseAddress, database_from_reader, worker_database_from_reader};
+pub use redis::{RedisTls, redis_tls_from_reader, redis_url_from_reader};
 
 /// Directus' names for the database, which work as they are.
 pub const DATABASE_SETTINGS: &[Setting] = &[
@@ -16,7 +18,24 @@ pub const DATABASE_SETTINGS: &[Setting] = &[
     Setting { name: "DB_DATABASE", default: "", help: "name of the database" },
     Setting { name: "DB_USER", default: "", help: "user of the database" },
     Setting { name: "DB_PASSWORD", default: "", help: "password of the database" },
-    Setting { name: "DB_CONNECTION_STRING", default: "", help: "a connection string; the single DB_ settings override its parts" },
+    Setting {
+        name: "DB_CONNECTION_STRING",
+        default: "",
+        help: "a connection string; the single DB_ settings override its parts; sslmode as in libpq, and no-verify",
+    },
+    Setting {
+        name: "DB_SSL",
+        default: "",
+        help: "TLS to the database, with its certificate checked; by default when a DB_SSL__ setting is there",
+    },
+    Setting {
+        name: "DB_SSL__CA",
+        default: "",
+        help: "the authorities to trust in place of the system's, in PEM form; DB_SSL__CA_FILE names a file",
+    },
+    Setting { name: "DB_SSL__CERT", default: "", help: "the client's certificate in PEM form; DB_SSL__CERT_FILE names a file" },
+    Setting { name: "DB_SSL__KEY", default: "", help: "its private key in PEM form; DB_SSL__KEY_FILE names a file" },
+    Setting { name: "DB_SSL__REJECT_UNAUTHORIZED", default: "true", help: "false: encrypt, and take any certificate" },
 ];
 
 /// Where the bus is.
@@ -27,6 +46,15 @@ pub const BUS_SETTINGS: &[Setting] = &[
     Setting { name: "REDIS_PORT", default: "6379", help: "port of Redis" },
     Setting { name: "REDIS_USERNAME", default: "", help: "user of Redis" },
     Setting { name: "REDIS_PASSWORD", default: "", help: "password of Redis" },
+    Setting { name: "REDIS_TLS", default: "", help: "TLS to Redis, as rediss:// in REDIS; by default when a REDIS_TLS__ setting is there" },
+    Setting {
+        name: "REDIS_TLS__CA",
+        default: "",
+        help: "the authorities to trust in place of the system's, in PEM form; REDIS_TLS__CA_FILE names a file",
+    },
+    Setting { name: "REDIS_TLS__CERT", default: "", help: "the client's certificate in PEM form; REDIS_TLS__CERT_FILE names a file" },
+    Setting { name: "REDIS_TLS__KEY", default: "", help: "its private key in PEM form; REDIS_TLS__KEY_FILE names a file" },
+    Setting { name: "REDIS_TLS__REJECT_UNAUTHORIZED", default: "true", help: "false: encrypt, and take any certificate" },
     Setting {
         name: "GATEWAY_BUS_NAMESPACE",
         default: "tidegate",
@@ -96,103 +124,6 @@ impl NotifyMode {
     }
 }
 
-/// Where the application's database is, by Directus' names. `None` when nothing is configured, or what is cannot work;
-/// the latter is recorded in `reader`.
-pub fn database_from_reader(reader: &mut Reader<'_>) -> Option<Config> {
-    if let Some(client) = reader.text("DB_CLIENT")
-        && !matches!(&*client, "pg" | "postgres" | "postgresql")
-    {
-        reader.fault("DB_CLIENT", "pg; Tidegate works on Postgres only");
-        return None;
-    }
-    if reader.flag("DB_SSL", false) {
-        reader.fault("DB_SSL", "false; TLS to the database is not supported yet");
-        return None;
-    }
-    let text = reader.text("DB_CONNECTION_STRING");
-    let (host, database) = (reader.text("DB_HOST"), reader.text("DB_DATABASE"));
-    if text.is_none() && host.is_none() && database.is_none() {
-        return None;
-    }
-    let mut config = match text.map(|text| text.parse::<Config>()) {
-        Some(Ok(config)) => config,
-        Some(Err(_)) => {
-            reader.fault("DB_CONNECTION_STRING", "a Postgres connection string");
-            return None;
-        }
-        None => Config::new(),
-    };
-    // A later host would be tried besides the first, so single settings replace only what the string left open.
-    if config.get_hosts().is_empty() {
-        config.host(host.as_deref().unwrap_or("localhost"));
-        let port = reader.integer("DB_PORT", 1..=65_535).and_then(|port| u16::try_from(port).ok()).unwrap_or(5432);
-        config.port(port);
-    }
-    if let Some(database) = database {
-        config.dbname(database);
-    }
-    if let Some(user) = reader.text("DB_USER") {
-        config.user(user);
-    }
-    if let Some(password) = reader.text("DB_PASSWORD") {
-        config.password(password);
-    }
-    if config.get_user().is_none() {
-        reader.fault("DB_USER", "the user of the database");
-        return None;
-    }
-    Some(with_liveness(config))
-}
-
-/// The worker's own way to the database: `CAPTURE_DB_URL`, else the application's.
-pub fn worker_database_from_reader(reader: &mut Reader<'_>) -> Option<Config> {
-    let Some(text) = reader.text("CAPTURE_DB_URL") else { return database_from_reader(reader) };
-    match text.parse::<Config>() {
-        Ok(config) if !config.get_hosts().is_empty() => Some(with_liveness(config)),
-        Ok(_) | Err(_) => {
-            reader.fault("CAPTURE_DB_URL", "a Postgres connection string with a host");
-            None
-        }
-    }
-}
-
-/// A dead peer is noticed within seconds; a silent one would otherwise hold a worker for hours.
-fn with_liveness(mut config: Config) -> Config {
-    config
-        .connect_timeout(Duration::from_secs(5))
-        .keepalives(true)
-        .keepalives_idle(Duration::from_secs(5))
-        .keepalives_interval(Duration::from_secs(2))
-        .keepalives_retries(3)
-        .tcp_user_timeout(Duration::from_secs(10));
-    config
-}
-
-/// Where Redis is, by Directus' names; `None` when it is not to be used.
-pub fn redis_url_from_reader(reader: &mut Reader<'_>) -> Option<SecretString> {
-    let (url, host) = (reader.text("REDIS"), reader.text("REDIS_HOST"));
-    if !reader.flag("REDIS_ENABLED", url.is_some() || host.is_some()) {
-        return None;
-    }
-    if let Some(url) = url {
-        if !["redis://", "rediss://", "redis+unix://", "unix://"].iter().any(|scheme| url.starts_with(scheme)) {
-            reader.fault("REDIS", "a URL that starts with redis://");
-            return None;
-        }
-        return Some(url.into());
-    }
-    let host = host.unwrap_or_else(|| "localhost".to_owned());
-    let port = reader.integer("REDIS_PORT", 1..=65_535).unwrap_or(6379);
-    let user = reader.text("REDIS_USERNAME").map(|user| percent_encode(&user)).unwrap_or_default();
-    let credentials = match reader.text("REDIS_PASSWORD") {
-        Some(password) => format!("{user}:{}@", percent_encode(&password)),
-        None if user.is_empty() => String::new(),
-        None => format!("{user}@"),
-    };
-    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
-    Some(format!("redis://{credentials}{host}:{port}/").into())
-}
-
 /// The prefix of every name in Redis.
 pub fn bus_namespace_from_reader(reader: &mut Reader<'_>) -> String {
     let namespace = reader.text_or("GATEWAY_BUS_NAMESPACE", "tidegate");
@@ -216,21 +147,23 @@ pub(crate) fn notify_from_reader(reader: &mut Reader<'_>) -> NotifyMode {
     }
 }
 
-fn percent_encode(text: &str) -> String {
-    text.bytes()
-        .map(
-            |byte| {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-            },
-        )
-        .collect()
+/// A PEM text: the value of the setting, or the file that the setting with `_FILE` names.
+fn pem(reader: &mut Reader<'_>, name: &str) -> Option<Vec<u8>> {
+    let file = format!("{name}_FILE");
+    if let Some(path) = reader.text(&file) {
+        let bytes = std::fs::read(path).ok();
+        if bytes.is_none() {
+            reader.fault(&file, "a file that can be read");
+        }
+        return bytes;
+    }
+    // Files of settings hold one line per setting.
+    reader.text(name).map(|text| text.replace("\\n", "\n").into_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-
-    use secrecy::ExposeSecret as _;
 
     use super::*;
 
@@ -249,7 +182,7 @@ mod tests {
             ("DB_PASSWORD", "p"),
         ]);
         let mut reader = Reader::new(&lookup);
-        let config = database_from_reader(&mut reader).unwrap();
+        let config = database_from_reader(&mut reader).unwrap().config;
         assert_eq!((config.get_dbname(), config.get_user(), config.get_ports()), (Some("news"), Some("u"), &[6432][..]));
         assert!(reader.finish(()).is_ok());
     }
@@ -258,8 +191,8 @@ mod tests {
     fn the_worker_may_go_past_a_pooler() {
         let lookup = lookup(&[("DB_HOST", "pooler"), ("DB_USER", "u"), ("CAPTURE_DB_URL", "postgres://w@direct:5433/news")]);
         let mut reader = Reader::new(&lookup);
-        assert_eq!(worker_database_from_reader(&mut reader).unwrap().get_ports(), &[5433]);
-        assert_eq!(database_from_reader(&mut reader).unwrap().get_ports(), &[5432]);
+        assert_eq!(worker_database_from_reader(&mut reader).unwrap().config.get_ports(), &[5433]);
+        assert_eq!(database_from_reader(&mut reader).unwrap().config.get_ports(), &[5432]);
     }
 
     #[test]
@@ -273,20 +206,5 @@ mod tests {
         assert!(database_from_reader(&mut reader).is_none() && redis_url_from_reader(&mut reader).is_none());
         notify_from_reader(&mut reader);
         assert_eq!(reader.finish(()).unwrap_err().len(), 3);
-    }
-
-    #[test]
-    fn redis_parts_make_a_url() {
-        for (pairs, expect) in [
-            (&[("REDIS", "redis://h:1/2")][..], Some("redis://h:1/2")),
-            (&[("REDIS", "redis://h"), ("REDIS_ENABLED", "false")], None),
-            (&[("REDIS_HOST", "h"), ("REDIS_PASSWORD", "p@ss")], Some("redis://:p%40ss@h:6379/")),
-            (&[("REDIS_HOST", "h"), ("REDIS_PORT", "7"), ("REDIS_USERNAME", "u"), ("REDIS_PASSWORD", "p")], Some("redis://u:p@h:7/")),
-            (&[("REDIS_ENABLED", "true")], Some("redis://localhost:6379/")),
-        ] {
-            let lookup = lookup(pairs);
-            let url = redis_url_from_reader(&mut Reader::new(&lookup));
-            assert_eq!(url.as_ref().map(|url| url.expose_secret()), expect);
-        }
     }
 }

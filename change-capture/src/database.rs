@@ -8,7 +8,9 @@ use std::sync::Arc;
 use service_runtime::Tasks;
 use tokio::sync::Notify;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config};
+
+use crate::tls::PostgresTls;
 
 const OLDEST_VERSION: u32 = 14;
 
@@ -64,10 +66,10 @@ const SESSION: &str = "set statement_timeout = 0; set idle_in_transaction_sessio
     set tcp_keepalives_count = 3; set tcp_user_timeout = '10s'";
 
 /// Connects; `name` becomes the `application_name`.
-pub(crate) async fn connect(config: &Config, name: &str, tasks: &Tasks) -> Result<Session, DatabaseError> {
+pub(crate) async fn connect(config: &Config, tls: &PostgresTls, name: &str, tasks: &Tasks) -> Result<Session, DatabaseError> {
     let mut config = config.clone();
     config.application_name(name);
-    let (client, mut connection) = config.connect(NoTls).await?;
+    let (client, mut connection) = config.connect(tls.connector()).await?;
     let version = connection.parameter("server_version").and_then(|text| text.split(['.', ' ', 'b', 'r', 'd']).next()?.parse().ok());
     if let Some(version) = version
         && version < OLDEST_VERSION

@@ -8,7 +8,7 @@
 //! - [`install`]: what Tidegate puts into the database, and takes out again.
 //! - [`worker`]: the process that drains the outbox.
 //! - [`bus`]: the way from the worker to the nodes, in one process or through Redis.
-//! - [`config`]: the settings that worker and gateway share.
+//! - [`config`]: the settings that worker and gateway share; [`tls`]: how they protect the ways to Postgres and Redis.
 //!
 //! It must never fail or delay a user's write beyond the insert into the outbox, and never lose, repeat or reorder a
 //! committed change of a row without saying so.
@@ -19,6 +19,7 @@ pub mod config;
 mod database;
 pub mod install;
 pub mod metrics;
+pub mod tls;
 pub mod worker;
 
 use service_runtime::config::Setting;

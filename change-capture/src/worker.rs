@@ -31,16 +31,19 @@ use tokio_postgres::error::SqlState;
 pub use control::{SynchroniseError, WorkerControl, WorkerState};
 
 use crate::bus::Bus;
-use crate::config::{NotifyMode, notify_from_reader};
+use crate::config::{DatabaseAddress, NotifyMode, notify_from_reader};
 use crate::database::{DatabaseError, Session, connect};
 use crate::install::{self, InstallOptions};
 use crate::metrics::CaptureMetrics;
+use crate::tls::PostgresTls;
 
 /// How a worker works.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
     /// A direct connection: session locks and LISTEN do not work through a transaction pooler.
     pub database: tokio_postgres::Config,
+    /// How that connection is protected.
+    pub tls: PostgresTls,
     /// How writers wake the worker.
     pub notify: NotifyMode,
     /// Shortest time between two reads of the outbox while changes flow.
@@ -93,9 +96,11 @@ impl From<tokio_postgres::Error> for SessionError {
 impl WorkerConfig {
     /// A configuration with every default.
     #[must_use]
-    pub fn new(database: tokio_postgres::Config) -> Self {
+    pub fn new(database: impl Into<DatabaseAddress>) -> Self {
+        let DatabaseAddress { config: database, tls } = database.into();
         Self {
             database,
+            tls,
             notify: NotifyMode::Adaptive,
             poll_min: Duration::from_micros(500),
             poll_max: Duration::from_millis(250),
@@ -110,7 +115,7 @@ impl WorkerConfig {
     }
 
     /// Reads the `CAPTURE_` settings; faults are recorded in `reader`.
-    pub fn from_reader(reader: &mut Reader<'_>, database: tokio_postgres::Config) -> Self {
+    pub fn from_reader(reader: &mut Reader<'_>, database: impl Into<DatabaseAddress>) -> Self {
         let default = Self::new(database);
         let mut count =
             |name: &str, default: u64| reader.integer(name, 1..=i64::MAX).and_then(|number| u64::try_from(number).ok()).unwrap_or(default);
@@ -203,8 +208,8 @@ fn is_final(error: &DatabaseError) -> bool {
 /// One connection's life: install, stand by, lead.
 async fn serve(context: &Context, backoff: &mut Backoff) -> Result<(), SessionError> {
     let config = &context.config;
-    let main = connect(&config.database, "tidegate capture", &context.tasks).await?;
-    let maintenance = connect(&config.database, "tidegate maintenance", &context.tasks).await?;
+    let main = connect(&config.database, &config.tls, "tidegate capture", &context.tasks).await?;
+    let maintenance = connect(&config.database, &config.tls, "tidegate maintenance", &context.tasks).await?;
     let heartbeat = heartbeat::Heartbeat::start(context, &main).await?;
     let installed = install::install(&maintenance.client, &config.install_options()).await?;
     tracing::info!(

@@ -157,7 +157,9 @@ async fn bus(
     }
     let url = config.bus.redis.as_ref().context("REDIS is not set")?;
     let names = ChannelNames::new(config.bus.namespace.clone());
-    let bus = RedisBus::connect(url, names, capacity, tasks.clone(), parts.clone()).await.context("cannot connect to Redis (REDIS)")?;
+    let bus = RedisBus::connect_with(url, &config.bus.redis_tls, names, capacity, tasks.clone(), parts.clone())
+        .await
+        .context("cannot connect to Redis (REDIS)")?;
     Ok(Arc::new(bus))
 }
 

@@ -10,6 +10,7 @@ use service_runtime::config::{Environment, Fault, Reader, Setting, parse_env_fil
 use service_runtime::{CancellationToken, Tasks, signals};
 
 use change_capture::bus::BusCapacity;
+use change_capture::config::worker_database_from_reader;
 use change_capture::worker::WorkerConfig;
 
 use crate::app::{self, Run, Worker};
@@ -64,7 +65,9 @@ pub fn main() -> ExitCode {
         }),
         Command::Standalone => with_config(&environment, Role::Standalone, |config, capacity, lines| {
             let mut reader = Reader::new(&environment);
-            let worker = WorkerConfig::from_reader(&mut reader, config.database.connection.clone());
+            // Behind a pooler the worker needs a way of its own, embedded or not.
+            let database = worker_database_from_reader(&mut reader).unwrap_or_else(|| config.database.connection.clone());
+            let worker = WorkerConfig::from_reader(&mut reader, database);
             match reader.finish(worker) {
                 Err(faults) => usage(&faults),
                 Ok(worker) => block_on(async |tasks, shutdown| {

@@ -70,8 +70,8 @@ pub struct LogConfig {
 /// The database.
 #[derive(Debug, Clone)]
 pub struct DatabaseConfig {
-    /// Where and who.
-    pub connection: tokio_postgres::Config,
+    /// Where and who, and how the way there is protected.
+    pub connection: change_capture::config::DatabaseAddress,
     /// `DB_POOL__MAX`: connections per node.
     pub pool_max: usize,
     /// `GATEWAY_QUERY_TIMEOUT`: the longest a statement may run.
@@ -85,6 +85,8 @@ pub struct DatabaseConfig {
 pub struct BusConfig {
     /// `REDIS` or `REDIS_*`; `None` for the in-process bus.
     pub redis: Option<SecretString>,
+    /// `REDIS_TLS__*`.
+    pub redis_tls: change_capture::config::RedisTls,
     /// `GATEWAY_BUS_NAMESPACE`.
     pub namespace: String,
 }
@@ -296,7 +298,7 @@ impl Config {
         let connection = change_capture::config::database_from_reader(&mut r).unwrap_or_else(|| {
             // Nothing at all, or a fault that is recorded already: read on, so that every fault is told at once.
             r.fault("DB_DATABASE", "the database, by the DB_ settings or DB_CONNECTION_STRING");
-            tokio_postgres::Config::new()
+            tokio_postgres::Config::new().into()
         });
         let redis = change_capture::config::redis_url_from_reader(&mut r);
         if role == Role::Serve && redis.is_none() {
@@ -317,7 +319,11 @@ impl Config {
                 statement_timeout: r.milliseconds("GATEWAY_QUERY_TIMEOUT", Duration::from_secs(15)),
                 exclude_tables: list(&r.text_or("DB_EXCLUDE_TABLES", "spatial_ref_sys,sysdiagrams")),
             },
-            bus: BusConfig { redis, namespace: r.text_or("GATEWAY_BUS_NAMESPACE", "tidegate") },
+            bus: BusConfig {
+                redis,
+                redis_tls: change_capture::config::redis_tls_from_reader(&mut r),
+                namespace: r.text_or("GATEWAY_BUS_NAMESPACE", "tidegate"),
+            },
             auth: auth(&mut r, secret.unwrap_or_default()),
             websockets: websockets(&mut r),
             rate_limit: rate_limit(&mut r),

@@ -22,6 +22,8 @@ use service_runtime::{CancellationToken, Tasks};
 
 use self::link::{Link, Place};
 use super::feed_queue::FeedQueue;
+use crate::config::RedisTls;
+
 use super::{BoxFuture, Bus, BusCapacity, BusError, Feed, Fence, KnownHead, StreamHead};
 
 /// A command that takes longer has met a Redis that is gone or hangs.
@@ -64,7 +66,22 @@ impl RedisBus {
         tasks: Tasks,
         shutdown: CancellationToken,
     ) -> Result<Self, BusError> {
-        let place = Place::find(url.expose_secret()).await.map_err(|error| {
+        Self::connect_with(url, &RedisTls::default(), names, capacity, tasks, shutdown).await
+    }
+
+    /// The same with certificates of one's own.
+    ///
+    /// # Errors
+    /// As [`RedisBus::connect`].
+    pub async fn connect_with(
+        url: &SecretString,
+        tls: &RedisTls,
+        names: ChannelNames,
+        capacity: BusCapacity,
+        tasks: Tasks,
+        shutdown: CancellationToken,
+    ) -> Result<Self, BusError> {
+        let place = Place::find(url.expose_secret(), tls).await.map_err(|error| {
             if error.kind() == ErrorKind::InvalidClientConfig {
                 // Its text would repeat the URL with its password.
                 BusError::Configuration("the Redis URL cannot be used".into())
@@ -190,7 +207,7 @@ impl Shared {
                 for (_, command) in commands {
                     pipeline.add_command(command);
                 }
-                pipeline.query_async(&mut connection.clone()).await.map_err(unavailable)?
+                pipeline.query_async(&mut *connection.clone()).await.map_err(unavailable)?
             }
             Link::Cluster(_) => {
                 let answers = self.reading.query_each(commands, None).await.map_err(unavailable)?;

@@ -24,7 +24,7 @@ pub(super) struct Heartbeat {
 impl Heartbeat {
     pub(super) async fn start(context: &Context, main: &Session) -> Result<Self, SessionError> {
         let pid: i32 = main.client.query_one("select pg_backend_pid()", &[]).await?.try_get(0)?;
-        let session = connect(&context.config.database, &format!("{NAME}{pid}"), &context.tasks).await?;
+        let session = connect(&context.config.database, &context.config.tls, &format!("{NAME}{pid}"), &context.tasks).await?;
         let heartbeat = Self { stop: CancellationToken::new(), failed: CancellationToken::new() };
         let (stop, failed) = (heartbeat.stop.clone(), heartbeat.failed.clone());
         let interval = context.config.leader_timeout / 4;

@@ -298,7 +298,7 @@ async fn a_crash_of_postgres_loses_nothing_and_costs_no_epoch() {
     server.create_database("d").await.unwrap();
     crate::harness::connect(&server.config("d")).await.batch_execute(T).await.unwrap();
     let bus = InProcessBus::new(BusCapacity::default());
-    let worker = Worker::start(WorkerConfig::new(server.config("d").parse().unwrap()), Arc::new(bus.clone()));
+    let worker = Worker::start(WorkerConfig::new(server.config("d").parse::<tokio_postgres::Config>().unwrap()), Arc::new(bus.clone()));
     worker.synchronise().await;
     let mut seen = Collector::subscribe(&bus, &["t"]).await;
     let mut next = 0;

@@ -14,3 +14,4 @@ mod harness;
 mod program;
 mod schema;
 mod secrets;
+mod tls;

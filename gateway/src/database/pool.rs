@@ -12,7 +12,7 @@ use std::time::Duration;
 use deadpool::managed::{self, Metrics, QueueMode, RecycleResult, Timeouts};
 use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
 use lru::LruCache;
-use tokio_postgres::{NoTls, Statement};
+use tokio_postgres::Statement;
 
 use super::DatabaseError;
 use crate::config::DatabaseConfig;
@@ -45,7 +45,7 @@ pub(super) struct Connection {
 
 impl ConnectionManager {
     pub(super) fn new(config: &DatabaseConfig, generation: Arc<AtomicU64>) -> Self {
-        let mut connection = config.connection.clone();
+        let mut connection = config.connection.config.clone();
         connection.keepalives(true).keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL);
         connection.keepalives_retries(KEEPALIVE_RETRIES).tcp_user_timeout(KEEPALIVE_IDLE);
         if connection.get_application_name().is_none() {
@@ -63,7 +63,7 @@ impl ConnectionManager {
             statement.saturating_mul(4)
         );
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        Self { inner: deadpool_postgres::Manager::from_config(connection, NoTls, recycling), setup, generation }
+        Self { inner: deadpool_postgres::Manager::from_config(connection, config.connection.tls.connector(), recycling), setup, generation }
     }
 }
 

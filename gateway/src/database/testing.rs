@@ -37,7 +37,7 @@ pub(crate) async fn config(script: &str) -> DatabaseConfig {
     if !script.is_empty() {
         run_script(&connection, script).await;
     }
-    DatabaseConfig { connection, pool_max: 4, statement_timeout: Duration::from_secs(20), exclude_tables: Vec::new() }
+    DatabaseConfig { connection: connection.into(), pool_max: 4, statement_timeout: Duration::from_secs(20), exclude_tables: Vec::new() }
 }
 
 /// Runs a dump as `pg_dump` writes it, `COPY … FROM stdin` blocks included.

@@ -102,7 +102,8 @@ async fn a_restart_of_postgres_costs_no_read() {
     let mut server = PrivatePostgres::start(PrivatePostgresOptions::default()).await.unwrap();
     server.create_database("restarts").await.unwrap();
     let connection = server.config("restarts").parse().unwrap();
-    let config = DatabaseConfig { connection, pool_max: 4, statement_timeout: Duration::from_secs(20), exclude_tables: vec![] };
+    let config =
+        DatabaseConfig { connection: connection.into(), pool_max: 4, statement_timeout: Duration::from_secs(20), exclude_tables: vec![] };
     let database = Database::new(&config).unwrap();
     let together = || futures_util::future::join_all((0..8).map(|_| database.ping()));
     assert!(together().await.into_iter().all(|read| read.is_ok()));

@@ -23,6 +23,7 @@ use redis::{
 use tokio::sync::mpsc;
 
 use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT};
+use crate::config::RedisTls;
 
 /// Pushes that may wait between the connections of a cluster and the feed.
 const PUSHES: usize = 16_384;
@@ -30,14 +31,14 @@ const PUSHES: usize = 16_384;
 /// Where Redis is.
 #[derive(Clone)]
 pub(super) enum Place {
-    Server(Client),
-    Cluster(String),
+    Server(Box<Client>),
+    Cluster(String, RedisTls),
 }
 
 /// A connection for commands; cheap to clone, reconnects by itself.
 #[derive(Clone)]
 pub(super) enum Link {
-    Server(ConnectionManager),
+    Server(Box<ConnectionManager>),
     Cluster(ClusterConnection),
 }
 
@@ -50,12 +51,12 @@ pub(super) enum Channel {
 
 impl Place {
     /// Asks the server at `url` what it is.
-    pub(super) async fn find(url: &str) -> RedisResult<Self> {
-        let client = Client::open(url)?;
+    pub(super) async fn find(url: &str, tls: &RedisTls) -> RedisResult<Self> {
+        let client = Box::new(tls.client(url)?);
         let link = Self::Server(client.clone()).link().await?;
         // Whoever may not ask is on a server that is not told apart from a single one.
         let about: String = link.query(redis::cmd("INFO").arg("cluster")).await.unwrap_or_default();
-        Ok(if about.contains("cluster_enabled:1") { Self::Cluster(url.to_owned()) } else { Self::Server(client) })
+        Ok(if about.contains("cluster_enabled:1") { Self::Cluster(url.to_owned(), tls.clone()) } else { Self::Server(client) })
     }
 
     pub(super) async fn link(&self) -> RedisResult<Link> {
@@ -67,9 +68,9 @@ impl Place {
                     .set_number_of_retries(1)
                     .set_min_delay(Duration::from_millis(20))
                     .set_max_delay(Duration::from_millis(200));
-                Ok(Link::Server(client.get_connection_manager_with_config(config).await?))
+                Ok(Link::Server(Box::new(client.get_connection_manager_with_config(config).await?)))
             }
-            Self::Cluster(url) => Ok(Link::Cluster(cluster(url).build()?.get_async_connection().await?)),
+            Self::Cluster(url, tls) => Ok(Link::Cluster(cluster(url, tls).build()?.get_async_connection().await?)),
         }
     }
 
@@ -80,12 +81,12 @@ impl Place {
                 let (sink, stream) = client.get_async_pubsub().await?.split();
                 Ok((Subscriptions::Server(sink), Messages::Server(stream)))
             }
-            Self::Cluster(url) => {
+            Self::Cluster(url, tls) => {
                 let (sender, pushes) = mpsc::channel(PUSHES);
                 let overflowed = Arc::new(AtomicBool::new(false));
                 let mark = Arc::clone(&overflowed);
                 let push = move |push: PushInfo| sender.try_send(push).inspect_err(|_| mark.store(true, Ordering::Release));
-                let client: ClusterClient = cluster(url).push_sender(push).build()?;
+                let client: ClusterClient = cluster(url, tls).push_sender(push).build()?;
                 let connection = client.get_async_connection().await?;
                 Ok((Subscriptions::Cluster(connection.clone()), Messages::Cluster { pushes, overflowed, _connection: connection }))
             }
@@ -93,12 +94,13 @@ impl Place {
     }
 }
 
-fn cluster(url: &str) -> ClusterClientBuilder {
-    ClusterClientBuilder::new([url])
-        .use_protocol(ProtocolVersion::RESP3)
-        .connection_timeout(CONNECT_TIMEOUT)
-        .response_timeout(RESPONSE_TIMEOUT)
-        .retries(3)
+fn cluster(url: &str, tls: &RedisTls) -> ClusterClientBuilder {
+    let builder = ClusterClientBuilder::new([url]);
+    let builder = match tls.certificates(url) {
+        Some(certificates) => builder.certs(certificates),
+        None => builder,
+    };
+    builder.use_protocol(ProtocolVersion::RESP3).connection_timeout(CONNECT_TIMEOUT).response_timeout(RESPONSE_TIMEOUT).retries(3)
 }
 
 impl Link {
@@ -113,7 +115,7 @@ impl Link {
 
     pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         match self {
-            Self::Server(connection) => command.query_async(&mut connection.clone()).await,
+            Self::Server(connection) => command.query_async(&mut *connection.clone()).await,
             Self::Cluster(connection) => command.query_async(&mut connection.clone()).await,
         }
     }
@@ -123,7 +125,7 @@ impl Link {
     pub(super) async fn query_each(&self, commands: Vec<(Arc<str>, Cmd)>, script: Option<&Script>) -> RedisResult<Vec<Value>> {
         match self {
             Self::Server(connection) => {
-                let mut connection = connection.clone();
+                let mut connection = (**connection).clone();
                 let mut pipeline = redis::pipe();
                 for (_, command) in commands {
                     pipeline.add_command(command);
