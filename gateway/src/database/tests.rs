@@ -101,7 +101,7 @@ async fn a_lost_connection_is_not_noticed_by_a_read() {
 async fn a_restart_of_postgres_costs_no_read() {
     let mut server = PrivatePostgres::start(PrivatePostgresOptions::default()).await.unwrap();
     server.create_database("restarts").await.unwrap();
-    let connection = server.config("restarts").parse().unwrap();
+    let connection = server.config("restarts").parse::<tokio_postgres::Config>().unwrap();
     let config =
         DatabaseConfig { connection: connection.into(), pool_max: 4, statement_timeout: Duration::from_secs(20), exclude_tables: vec![] };
     let database = Database::new(&config).unwrap();
@@ -119,7 +119,7 @@ async fn a_restart_of_postgres_costs_no_read() {
 #[tokio::test]
 async fn nobody_home_is_unavailable() {
     let mut config = testing::config("").await;
-    config.connection = "host=127.0.0.1 port=1 user=postgres dbname=x".parse().unwrap();
+    config.connection = "host=127.0.0.1 port=1 user=postgres dbname=x".parse::<tokio_postgres::Config>().unwrap().into();
     let refused = Database::new(&config).unwrap().ping().await;
     assert!(matches!(&refused, Err(error) if error.is_unavailable()), "{refused:?}");
 }

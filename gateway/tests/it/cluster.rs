@@ -2,6 +2,8 @@
 //!
 //! It must never speak to the node that its subscriber is connected to when it writes.
 
+mod secrets;
+
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
