@@ -15,6 +15,8 @@ mod access_rules;
 mod address;
 mod column;
 mod derived;
+#[cfg(test)]
+mod graphql_types;
 mod live;
 mod looked_at;
 mod lookup;

@@ -11,12 +11,20 @@
 //!                                                        └─ Shape ◀───────────────────────────────────────┘ ─▶ Response
 //! ```
 
+mod collect;
+mod document;
 mod error;
+mod input;
+mod introspection;
+mod measure;
+mod meter;
 mod prepared;
 mod request;
 mod response;
 mod schema;
 mod shape;
+mod translate;
+mod validate;
 
 pub use error::{GraphqlError, Location, PathStep};
 pub use prepared::{Call, EventKind, ItemKey, Prepared, RootField, Subscription};

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{GraphqlError, Location};
 use crate::response::{Outcome, Response};
-use crate::shape::Shape;
+use crate::shape::{Completion, Owner, Shape};
 
 /// A valid operation.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,10 @@ pub enum Prepared {
 pub struct RootField {
     /// The response key.
     pub key: Arc<str>,
+    /// The field's name.
+    pub(crate) field: Arc<str>,
+    /// `Query` or `Mutation`.
+    pub(crate) type_name: Arc<str>,
     /// Where the field stands, for its errors.
     pub location: Location,
     /// What to ask the engine for.
@@ -41,8 +45,8 @@ pub type ItemKey = Value;
 /// What to ask the items engine for. Every `query` has the form of the realtime protocol's `query` member.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
-    /// Nothing: the answer (`__typename`, `__schema`, `__type`) is known. Pass it as [`Outcome::Answered`].
-    Known(Value),
+    /// Nothing: the answer (`__typename`, `__schema`, `__type`) is known, as JSON text. Its outcome is [`Outcome::Answered`].
+    Known(Box<str>),
     /// Items: a list of objects.
     ReadMany {
         /// The collection.
@@ -152,6 +156,8 @@ pub enum EventKind {
 pub struct Subscription {
     /// The response key of the root field.
     pub key: Arc<str>,
+    /// The root field's name.
+    pub(crate) field: Arc<str>,
     /// Where the root field stands.
     pub location: Location,
     /// The collection.
@@ -179,8 +185,14 @@ impl Subscription {
     /// The response to one event; `item` is what was read with [`Subscription::query`], `None` for deletes.
     #[must_use]
     pub fn respond(&self, key: &Value, event: EventKind, item: Option<&RawValue>) -> Response {
-        let _ = (key, event, item);
-        Response::default()
+        let data = item.map_or("null", RawValue::get);
+        let row = format!("{{\"key\":{key},\"event\":\"{}\",\"data\":{data}}}", event.name());
+        let Ok(row) = RawValue::from_string(row) else { return Response::default() };
+        let owner = Owner { type_name: "Subscription", field: &self.field, places: std::slice::from_ref(&self.location) };
+        let mut response = Completion::default();
+        response.open(&self.key);
+        response.complete_root(&self.key, &self.shape, Some(&row), owner);
+        response.close()
     }
 }
 
@@ -188,12 +200,31 @@ impl Prepared {
     /// Puts the outcomes together, which are in the order of the fields.
     #[must_use]
     pub fn respond(fields: &[RootField], outcomes: Vec<Outcome>) -> Response {
-        let _ = (fields, outcomes);
-        Response::default()
+        let mut response = Completion::default();
+        for (field, outcome) in fields.iter().zip(outcomes) {
+            response.open(&field.key);
+            let owner = Owner { type_name: &field.type_name, field: &field.field, places: std::slice::from_ref(&field.location) };
+            let value = match (outcome, &field.call) {
+                (Outcome::Failed(error), _) => {
+                    response.fail(&field.key, &field.shape, error, field.location);
+                    continue;
+                }
+                (Outcome::Rows(rows), _) => Some(rows),
+                (Outcome::Answered, Call::Known(text)) => RawValue::from_string(text.to_string()).ok(),
+                // What is written without a query is not looked at.
+                (Outcome::Answered, _) => RawValue::from_string("true".to_owned()).ok(),
+            };
+            response.complete_root(&field.key, &field.shape, value.as_deref(), owner);
+        }
+        response.close()
     }
 }
 
 impl EventKind {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Create, Self::Update, Self::Delete].into_iter().find(|event| event.name() == name)
+    }
+
     /// The enum value.
     #[must_use]
     pub const fn name(self) -> &'static str {
