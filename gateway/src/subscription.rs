@@ -20,6 +20,7 @@ mod refresh;
 mod registry;
 mod replay;
 mod request;
+mod shared_read;
 
 pub use collection::Start;
 pub use planning::plan;

@@ -169,8 +169,8 @@ async fn start(
         return Ok(Start { init: Some(wire::frame("init", None, None, &extensions, uid)), snapshot, seen: None });
     }
     let read = state.subscriptions.read(planned, request.item.as_deref()).await?;
-    let Some(data) = read.data else { return Err(Refusal::Forbidden.into()) };
+    let Some(data) = &read.data else { return Err(Refusal::Forbidden.into()) };
     position(&read.snapshot);
     let init = wire::frame("init", Some(data.as_bytes()), read.meta.as_deref(), &extensions, uid);
-    Ok(Start { init: Some(init), snapshot: read.snapshot, seen: None })
+    Ok(Start { init: Some(init), snapshot: read.snapshot.clone(), seen: None })
 }

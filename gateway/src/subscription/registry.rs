@@ -20,6 +20,7 @@ use crate::subscription::position::Position;
 use crate::subscription::reader::{Reader, ViewRead};
 use crate::subscription::replay::{NotResumed, Replay};
 use crate::subscription::request::{Planned, Request, SubscriptionId};
+use crate::subscription::shared_read::SharedReads;
 
 /// Resumes that may read the stream at the same time.
 const REPLAYS: usize = 8;
@@ -50,6 +51,7 @@ pub enum Activation {
 pub struct Registry {
     options: RegistryOptions,
     reader: Reader,
+    shared_reads: SharedReads,
     feed: FeedControl,
     bus: Arc<dyn Bus>,
     metrics: Arc<Metrics>,
@@ -115,6 +117,7 @@ impl Registry {
         Arc::new(Self {
             options,
             reader,
+            shared_reads: SharedReads::default(),
             feed,
             bus,
             metrics,
@@ -233,12 +236,13 @@ impl Registry {
         replay.run(request, planned, from, until).await
     }
 
-    /// Reads a view, or the one item in `item`, for an `init`.
+    /// Reads a view, or the one item in `item`, for an `init`; equal ones that are wanted at once are read once.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn read(&self, planned: &Planned, item: Option<&str>) -> Result<ViewRead, DatabaseError> {
-        self.reader.view(&planned.plan, item.map(|item| vec![item.to_owned()])).await
+    pub async fn read(&self, planned: &Planned, item: Option<&str>) -> Result<Arc<ViewRead>, DatabaseError> {
+        let key = (Arc::clone(&planned.statement), item.map(Into::into));
+        self.shared_reads.read(key, || self.reader.view(&planned.plan, item.map(|item| vec![item.to_owned()]))).await
     }
 
     /// What is committed now: a subscription without data begins here.
