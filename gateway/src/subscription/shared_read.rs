@@ -16,24 +16,25 @@ use crate::subscription::reader::ViewRead;
 /// Names a view: the statement that reads it, and the one item that it is restricted to.
 pub(super) type ViewKey = (Arc<Statement>, Option<Box<str>>);
 
-/// The reads that are under way.
+/// The reads that are under way; cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct SharedReads(Arc<Running>);
+
+/// A view is here while somebody reads it; the list waits for the next read.
 #[derive(Default)]
-pub(super) struct SharedReads {
-    /// Guards the map only. A view is here while somebody reads it; the list waits for the next read.
-    running: Mutex<HashMap<ViewKey, Vec<oneshot::Sender<Turn>>>>,
-}
+struct Running(Mutex<HashMap<ViewKey, Vec<oneshot::Sender<Turn>>>>);
 
 /// What somebody who waited gets.
 enum Turn {
-    /// He reads, also for these.
-    Read(Vec<oneshot::Sender<Turn>>),
+    /// He reads.
+    Read(Reading),
     /// It was read.
     Done(Arc<ViewRead>),
 }
 
-/// Whoever reads; hands the view on when it ends, however it ends.
-struct Reading<'a> {
-    reads: &'a SharedReads,
+/// The right to read a view, also for the followers. However it ends, even unused, it is handed on.
+struct Reading {
+    running: Arc<Running>,
     key: ViewKey,
     followers: Vec<oneshot::Sender<Turn>>,
 }
@@ -47,53 +48,62 @@ impl SharedReads {
     where
         F: Future<Output = Result<ViewRead, E>>,
     {
-        let wait = {
-            let mut running = self.running();
-            if let Some(waiting) = running.get_mut(&key) {
-                let (sender, receiver) = oneshot::channel();
-                waiting.push(sender);
-                Some(receiver)
-            } else {
-                running.insert(key.clone(), Vec::new());
-                None
-            }
-        };
-        let followers = match wait {
-            None => Vec::new(),
-            Some(turn) => match turn.await {
+        let mut reading = match self.begin(key) {
+            Ok(reading) => reading,
+            Err(turn) => match turn.await {
                 Ok(Turn::Done(view)) => return Ok(view),
-                Ok(Turn::Read(followers)) => followers,
+                Ok(Turn::Read(reading)) => reading,
+                // The read that was waited for failed.
                 Err(_) => return read().await.map(Arc::new),
             },
         };
-        let mut reading = Reading { reads: self, key, followers };
-        let view = Arc::new(read().await?);
-        for follower in reading.followers.drain(..) {
+        let outcome = read().await.map(Arc::new);
+        let followers = std::mem::take(&mut reading.followers);
+        let view = outcome?;
+        for follower in followers {
             // Its connection may be gone.
             let _told = follower.send(Turn::Done(Arc::clone(&view)));
         }
         Ok(view)
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<ViewKey, Vec<oneshot::Sender<Turn>>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The right to read, or a wait for the next turn.
+    fn begin(&self, key: ViewKey) -> Result<Reading, oneshot::Receiver<Turn>> {
+        let mut running = self.0.lock();
+        if let Some(waiting) = running.get_mut(&key) {
+            let (sender, receiver) = oneshot::channel();
+            waiting.push(sender);
+            return Err(receiver);
+        }
+        running.insert(key.clone(), Vec::new());
+        drop(running);
+        Ok(Reading { running: Arc::clone(&self.0), key, followers: Vec::new() })
     }
 }
 
-impl Drop for Reading<'_> {
+impl Running {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ViewKey, Vec<oneshot::Sender<Turn>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Reading {
     fn drop(&mut self) {
-        let mut running = self.reads.running();
-        // Those who still follow here are dropped with this and read alone. The next turn goes to the first who waits for it.
-        let mut waiting = running.get_mut(&self.key).map(std::mem::take).unwrap_or_default();
-        while !waiting.is_empty() {
-            let next = waiting.remove(0);
-            match next.send(Turn::Read(waiting)) {
-                Ok(()) => return,
-                Err(Turn::Read(rest)) => waiting = rest,
-                Err(Turn::Done(_)) => return,
+        // Those who followed a read that never ended go first.
+        let mut waiting = std::mem::take(&mut self.followers);
+        let next = {
+            let mut running = self.running.lock();
+            waiting.extend(running.get_mut(&self.key).map(std::mem::take).unwrap_or_default());
+            waiting.retain(|waiting| !waiting.is_closed());
+            if waiting.is_empty() {
+                running.remove(&self.key);
+                return;
             }
-        }
-        running.remove(&self.key);
+            waiting.remove(0)
+        };
+        // Dropped by a receiver that is gone, this hands itself on again.
+        let reading = Self { running: Arc::clone(&self.running), key: self.key.clone(), followers: waiting };
+        let _handed_on = next.send(Turn::Read(reading));
     }
 }
 
@@ -146,7 +156,7 @@ mod tests {
         for answer in futures_util::future::join_all(rest).await {
             assert_eq!(answer, Ok("2".to_owned()));
         }
-        assert!(shared.running().is_empty());
+        assert!(shared.0.lock().is_empty());
         // A failure is its reader's own: the others read for themselves.
         let (mut first, mut second, mut third) = (Box::pin(want()), Box::pin(want()), Box::pin(want()));
         assert!(futures_util::poll!(&mut first).is_pending());
@@ -156,6 +166,6 @@ mod tests {
         assert_eq!(first.await, Err(()));
         assert_eq!(second.await, Ok("4".to_owned()));
         assert_eq!(third.await, Ok("4".to_owned()));
-        assert!(shared.running().is_empty());
+        assert!(shared.0.lock().is_empty());
     }
 }
