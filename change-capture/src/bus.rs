@@ -28,7 +28,7 @@ pub use capacity::{BusCapacity, SETTINGS as CAPACITY_SETTINGS};
 pub use feed::{Feed, FeedControl, FeedItem, FeedItems, GapReason};
 pub use feed_metrics::{FeedMetrics, METRICS as FEED_METRICS};
 pub use in_process::InProcessBus;
-pub use redis::RedisBus;
+pub use redis::{RedisBus, RedisCommands};
 
 /// What every method of a [`Bus`] returns: a boxed future, so that a bus can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -16,6 +16,7 @@ use prometheus::Registry as MetricsRegistry;
 use service_runtime::admin::{self, Health, Phase};
 use service_runtime::{CancellationToken, Tasks};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::auth::Authenticator;
 use crate::config::Config;
@@ -24,12 +25,16 @@ use crate::database::Database;
 use crate::directory::{Directory, DirectoryOptions};
 use crate::feed;
 use crate::http;
-use crate::http::listener::ListenerLimits;
+use crate::http::listener::{ListenerLimits, ListenerMetrics};
 use crate::items::ItemsService;
+use crate::limits::{self, LimitReason, Limits};
 use crate::logs::{self, Hub, Lines};
 use crate::metrics::{self, Metrics};
 use crate::state::Gateway;
 use crate::subscription::{Registry, RegistryOptions};
+
+/// What tasks get at the end, however long the drain took.
+const LAST: Duration = Duration::from_secs(5);
 
 /// What the process is besides a node.
 pub enum Worker {
@@ -72,7 +77,8 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
         tasks.spawn("admin", admin::serve(listener, health.clone(), registry.clone(), parts.clone()));
     }
     let database = Database::new(&config.database)?;
-    let bus = bus(&config, run.capacity, matches!(run.worker, Worker::Elsewhere), &tasks, &parts).await?;
+    let elsewhere = matches!(run.worker, Worker::Elsewhere);
+    let bus = bus(&config, run.capacity, elsewhere, &tasks, &parts).await?;
     let capture = start_worker(run.worker, &bus, &registry, &tasks, &parts, &shutdown)?;
     if let Some(capture) = &capture {
         tokio::select! {
@@ -91,7 +97,12 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     }
     let options = DirectoryOptions { exclude_tables: config.database.exclude_tables.clone() };
     let directory = Directory::load(database.clone(), options).await.context("cannot read schema and access from the database")?;
-    let authenticator = Arc::new(Authenticator::new(config.auth.clone(), database.clone(), Arc::clone(&directory), tasks.clone()));
+    let redis = config.bus.redis.clone().filter(|_| elsewhere).map(|url| (url, ChannelNames::new(config.bus.namespace.clone())));
+    let limits = Limits::new(&config.limits, redis, Arc::clone(&metrics));
+    tasks.spawn("limits", limits::exchange(Arc::clone(&limits), config.limits.lease, parts.clone()));
+    let authenticator =
+        Authenticator::new(config.auth.clone(), database.clone(), Arc::clone(&directory), Arc::clone(&limits), tasks.clone());
+    let authenticator = Arc::new(authenticator);
     metrics::register_parts(&registry, &config, &database, &directory, &authenticator)?;
     let subscriptions = Registry::new(
         RegistryOptions {
@@ -114,6 +125,7 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
         directory,
         authenticator,
         subscriptions,
+        limits,
         logs: Hub::new(node),
         metrics,
         capture,
@@ -129,20 +141,43 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     if let Some(ready) = run.ready {
         ready();
     }
-    let limits = ListenerLimits { connections: config.bounds.connections, header_timeout: config.bounds.header_timeout };
-    http::listener::serve(listener, http::router(&state, run.page), limits, &tasks, shutdown.clone()).await;
+    let limits = ListenerLimits {
+        connections: config.bounds.connections,
+        header_timeout: config.bounds.header_timeout,
+        reply_timeout: config.bounds.reply_timeout,
+    };
+    let given_up = Some(state.metrics.refusals.with_label_values(&[LimitReason::ReplyTime.label()]));
+    let deaf = CancellationToken::new();
+    let serving =
+        http::listener::serve(listener, http::router(&state, run.page), limits, ListenerMetrics { given_up }, &tasks, deaf.clone());
+    let end = leave(&config, &health, &shutdown, &deaf);
+    let ((), end) = tokio::join!(serving, end);
 
-    health.set(Phase::Draining);
     tracing::info!(connections = state.connections.len(), "draining");
-    state.connections.drain(config.drain_timeout).await;
+    let cut_off = state.connections.drain(end, config.drain.batch).await;
+    if cut_off > 0 {
+        tracing::warn!(connections = cut_off, "connections were cut off: their clients did not answer the close in time");
+    }
     parts.cancel();
     state.subscriptions.shut();
     drop(state);
-    let left = tasks.finish(Duration::from_secs(5)).await;
+    // HTTP requests that were accepted have what is left of the drain time.
+    let left = tasks.finish(end.saturating_duration_since(Instant::now()).max(LAST)).await;
     if left > 0 {
         tracing::warn!(tasks = left, "tasks were still running at the end");
     }
     Ok(())
+}
+
+/// Waits for the end of the node; then it is not ready, serves on until load balancers know, and accepts nothing more.
+/// Returns when the last connection has to be closed.
+async fn leave(config: &Config, health: &Health, shutdown: &CancellationToken, deaf: &CancellationToken) -> Instant {
+    shutdown.cancelled().await;
+    health.set(Phase::Draining);
+    let begin = Instant::now();
+    tokio::time::sleep(config.drain.delay).await;
+    deaf.cancel();
+    begin + config.drain.timeout
 }
 
 async fn bus(

@@ -10,7 +10,6 @@
 //! refresh token ─refresh─▶ rotated row + tokens ──────────────────────────────────────────────────┘
 //! ```
 
-mod attempts;
 mod authenticator;
 mod claims;
 mod identity;

@@ -151,20 +151,23 @@ fn block_on<F: Future<Output = anyhow::Result<()>>>(work: impl FnOnce(Tasks, Can
             return ExitCode::FAILURE;
         }
     };
-    runtime.block_on(async {
-        let (tasks, shutdown) = (Tasks::new(), CancellationToken::new());
-        if let Err(error) = signals::cancel_on_signal(&tasks, shutdown.clone()) {
+    let (tasks, shutdown) = (Tasks::new(), CancellationToken::new());
+    let outcome = runtime.block_on(signals::until_second_signal(work(tasks, shutdown.clone()), shutdown));
+    // A password hash that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(Some(Ok(()))) => ExitCode::SUCCESS,
+        Ok(Some(Err(error))) => {
+            complain(&format!("gateway: {error:#}\n"));
+            ExitCode::FAILURE
+        }
+        // What was in work is cut off, as whoever asked twice wanted.
+        Ok(None) => ExitCode::FAILURE,
+        Err(error) => {
             complain(&format!("cannot listen for signals: {error}\n"));
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
-        match work(tasks, shutdown).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                complain(&format!("gateway: {error:#}\n"));
-                ExitCode::FAILURE
-            }
-        }
-    })
+    }
 }
 
 fn usage(faults: &[Fault]) -> ExitCode {

@@ -25,6 +25,14 @@ pub use dispatch::{RestConversation, RestEndpoint};
 /// Answers with an error, counts it, and logs what a person may have to look at.
 fn refuse(state: &Gateway, session: &Session, kind: MessageType, error: &ClientError, uid: Option<&Uid>) {
     error.log();
-    state.metrics.errors.with_label_values(&[error.code()]).inc();
+    count(state, error);
     session.send(server::error(kind, error, uid));
+}
+
+/// Counts an error by its code, and by its limit if it stands for one.
+fn count(state: &Gateway, error: &ClientError) {
+    state.metrics.errors.with_label_values(&[error.code()]).inc();
+    if let Some(limit) = error.limit() {
+        state.metrics.refused(limit);
+    }
 }

@@ -4,6 +4,7 @@
 //! Durations follow `service_runtime::config::parse_duration`: a unit is exact, a bare number of 1000 or more is
 //! milliseconds, a smaller one seconds.
 
+mod limits;
 mod settings;
 
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +18,7 @@ use secrecy::SecretString;
 use service_runtime::config::{Fault, Lookup, Reader};
 use service_runtime::telemetry::LogStyle;
 
+pub use limits::{LimitsConfig, RatePerKey};
 pub use settings::SETTINGS;
 
 /// Everything a gateway process is told.
@@ -52,8 +54,10 @@ pub struct Config {
     pub max_payload: usize,
     /// What one connection and one node may hold.
     pub bounds: Bounds,
-    /// `GATEWAY_DRAIN_TIMEOUT`: from SIGTERM to the last close.
-    pub drain_timeout: Duration,
+    /// What several connections together may do.
+    pub limits: LimitsConfig,
+    /// How a node ends.
+    pub drain: DrainConfig,
     /// `GATEWAY_AGGREGATE_INTERVAL`: the least time between two messages of an aggregate subscription.
     pub aggregate_interval: Duration,
 }
@@ -265,8 +269,23 @@ pub struct Bounds {
     pub connections: usize,
     /// `GATEWAY_HEADER_TIMEOUT`: from accept to the end of the request head.
     pub header_timeout: Duration,
+    /// `GATEWAY_BODY_TIMEOUT`: from the end of the head to the end of the body.
+    pub body_timeout: Duration,
+    /// `GATEWAY_REPLY_TIMEOUT`: how long a client may take none of a reply.
+    pub reply_timeout: Duration,
     /// `GATEWAY_VIEW_KEYS_MAX`: keys remembered for one group whose filter reaches into other collections.
     pub view_keys: usize,
+}
+
+/// How a node ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainConfig {
+    /// `GATEWAY_DRAIN_TIMEOUT`: from SIGTERM to the last close.
+    pub timeout: Duration,
+    /// `GATEWAY_DRAIN_DELAY`: the part of it in which the node is not ready, yet serves as before.
+    pub delay: Duration,
+    /// `GATEWAY_DRAIN_BATCH`: connections closed together.
+    pub batch: usize,
 }
 
 /// How a process runs; decides what must be configured.
@@ -332,6 +351,8 @@ impl Config {
                 max_limit: r.integer("QUERY_LIMIT_MAX", -1..=i64::MAX).and_then(|n| u64::try_from(n).ok()),
                 max_relational_depth: depth(&mut r, "MAX_RELATIONAL_DEPTH", 2),
                 max_json_depth: depth(&mut r, "MAX_JSON_QUERY_DEPTH", 1),
+                max_conditions: size(&mut r, "GATEWAY_MAX_FILTER_CONDITIONS", 2_000, 1..=10_000),
+                max_values: size(&mut r, "GATEWAY_MAX_FILTER_VALUES", 65_535, 1..=65_535),
             },
             max_batch_mutation: match r.text("MAX_BATCH_MUTATION").as_deref() {
                 None | Some("Infinity" | "infinity") => None,
@@ -340,8 +361,9 @@ impl Config {
             cors: cors(&mut r),
             proxy: proxy(&mut r),
             max_payload: bytes(&mut r, "MAX_PAYLOAD_SIZE", 1_000_000),
+            limits: limits::limits(&mut r),
             bounds: bounds(&mut r),
-            drain_timeout: r.milliseconds("GATEWAY_DRAIN_TIMEOUT", Duration::from_secs(20)),
+            drain: drain(&mut r),
             aggregate_interval: r.milliseconds("GATEWAY_AGGREGATE_INTERVAL", Duration::from_millis(250)),
         };
         r.finish(config)
@@ -592,8 +614,22 @@ fn bounds(r: &mut Reader<'_>) -> Bounds {
         unauthenticated: size(r, "GATEWAY_MAX_UNAUTHENTICATED", 5_000, 1..=10_000_000),
         connections: size(r, "GATEWAY_MAX_CONNECTIONS", 100_000, 1..=100_000_000),
         header_timeout: r.milliseconds("GATEWAY_HEADER_TIMEOUT", Duration::from_secs(10)),
+        body_timeout: r.milliseconds("GATEWAY_BODY_TIMEOUT", Duration::from_secs(30)),
+        reply_timeout: r.milliseconds("GATEWAY_REPLY_TIMEOUT", Duration::from_secs(30)),
         view_keys: size(r, "GATEWAY_VIEW_KEYS_MAX", 100_000, 0..=100_000_000),
     }
+}
+
+fn drain(r: &mut Reader<'_>) -> DrainConfig {
+    let drain = DrainConfig {
+        timeout: r.milliseconds("GATEWAY_DRAIN_TIMEOUT", Duration::from_secs(20)),
+        delay: r.milliseconds("GATEWAY_DRAIN_DELAY", Duration::ZERO),
+        batch: size(r, "GATEWAY_DRAIN_BATCH", 50, 1..=1_000_000),
+    };
+    if drain.delay >= drain.timeout {
+        r.fault("GATEWAY_DRAIN_DELAY", "less than GATEWAY_DRAIN_TIMEOUT, of which it is a part");
+    }
+    drain
 }
 
 #[cfg(test)]

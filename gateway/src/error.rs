@@ -18,6 +18,7 @@ pub use close_reason::{Advice, CloseReason};
 
 use crate::database::DatabaseError;
 use crate::items::ItemsError;
+use crate::limits::LimitReason;
 use crate::protocol::envelope::MAX_VALUES;
 
 /// How much of a client's own text an error repeats.
@@ -68,6 +69,27 @@ pub enum ClientError {
     /// The connection holds as many subscriptions as it may.
     #[error("too many subscriptions")]
     TooManySubscriptions,
+    /// The user has as many connections as he may.
+    #[error("too many connections")]
+    TooManyConnections,
+    /// The address has made as many HTTP requests as it may.
+    #[error("too many requests")]
+    TooManyRequests {
+        /// Until trying again can help.
+        retry_after: Duration,
+    },
+    /// Too many logins of the address have failed.
+    #[error("too many failed logins")]
+    TooManyLogins {
+        /// Until trying again can help.
+        retry_after: Duration,
+    },
+    /// The body of a request is over its bound.
+    #[error("body too large")]
+    BodyTooLarge,
+    /// The body of a request took longer than it may.
+    #[error("body too slow")]
+    BodyTooSlow,
     /// No such HTTP route.
     #[error("no such route")]
     RouteNotFound {
@@ -153,9 +175,11 @@ impl ClientError {
             Self::TokenExpired => "TOKEN_EXPIRED",
             Self::InvalidCredentials => "INVALID_CREDENTIALS",
             Self::InvalidCollection => "INVALID_COLLECTION",
-            Self::RequestsExceeded { .. } => "REQUESTS_EXCEEDED",
+            Self::RequestsExceeded { .. } | Self::TooManyRequests { .. } | Self::TooManyLogins { .. } => "REQUESTS_EXCEEDED",
             Self::Unparsable | Self::TooManyValues | Self::Validation(_) | Self::UnknownType(_) => "INVALID_PAYLOAD",
-            Self::TooManySubscriptions => "LIMIT_EXCEEDED",
+            Self::TooManySubscriptions | Self::TooManyConnections => "LIMIT_EXCEEDED",
+            Self::BodyTooLarge => "CONTENT_TOO_LARGE",
+            Self::BodyTooSlow => "REQUEST_TIMEOUT",
             Self::RouteNotFound { .. } => "ROUTE_NOT_FOUND",
             Self::ServiceUnavailable | Self::StoreUnavailable(_) | Self::TimedOut => "SERVICE_UNAVAILABLE",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",
@@ -168,8 +192,10 @@ impl ClientError {
         match self {
             Self::Refusal(refusal) => refusal.status(),
             Self::HandshakeFailed | Self::AuthFailed | Self::AuthTimeout | Self::TokenExpired | Self::InvalidCredentials => 401,
-            Self::InvalidCollection | Self::TooManySubscriptions => 403,
-            Self::RequestsExceeded { .. } => 429,
+            Self::InvalidCollection | Self::TooManySubscriptions | Self::TooManyConnections => 403,
+            Self::BodyTooSlow => 408,
+            Self::BodyTooLarge => 413,
+            Self::RequestsExceeded { .. } | Self::TooManyRequests { .. } | Self::TooManyLogins { .. } => 429,
             Self::Unparsable | Self::TooManyValues | Self::Validation(_) | Self::UnknownType(_) => 400,
             Self::RouteNotFound { .. } => 404,
             Self::ServiceUnavailable | Self::StoreUnavailable(_) | Self::TimedOut => 503,
@@ -194,6 +220,11 @@ impl ClientError {
             Self::Validation(text) => text.clone(),
             Self::UnknownType(kind) => format!("Unknown message type \"{}\".", kind.chars().take(ECHO_MAX).collect::<String>()),
             Self::TooManySubscriptions => "The connection holds as many subscriptions as it may.".to_owned(),
+            Self::TooManyConnections => "The user has as many connections as he may.".to_owned(),
+            Self::TooManyRequests { retry_after } => format!("Too many requests, retry after {}ms.", milliseconds(*retry_after)),
+            Self::TooManyLogins { retry_after } => format!("Too many failed logins, retry after {}ms.", milliseconds(*retry_after)),
+            Self::BodyTooLarge => "Uploaded content is too large.".to_owned(),
+            Self::BodyTooSlow => "The request's body took too long.".to_owned(),
             Self::RouteNotFound { path } => format!("Route {path} doesn't exist."),
             Self::ServiceUnavailable | Self::StoreUnavailable(_) => "The service is unavailable at the moment.".to_owned(),
             Self::TimedOut => "The operation took too long.".to_owned(),
@@ -208,14 +239,19 @@ impl ClientError {
         match self {
             Self::Refusal(refusal) => refusal.extensions(),
             Self::RouteNotFound { path } => json!({"path": path, "code": code}),
-            Self::RequestsExceeded { retry_after } => json!({"reset": milliseconds(*retry_after), "code": code}),
+            Self::RequestsExceeded { retry_after } | Self::TooManyRequests { retry_after } | Self::TooManyLogins { retry_after } => {
+                json!({"reset": milliseconds(*retry_after), "code": code})
+            }
             Self::TooManySubscriptions => json!({"category": "subscriptions", "code": code}),
+            Self::TooManyConnections => json!({"category": "connections", "code": code}),
             Self::HandshakeFailed
             | Self::AuthFailed
             | Self::AuthTimeout
             | Self::TokenExpired
             | Self::InvalidCredentials
             | Self::InvalidCollection
+            | Self::BodyTooLarge
+            | Self::BodyTooSlow
             | Self::Unparsable
             | Self::TooManyValues
             | Self::Validation(_)
@@ -238,6 +274,47 @@ impl ClientError {
         json!({"errors": [{"message": self.message(), "extensions": self.extensions()}]})
     }
 
+    /// The limit that refused, where the error stands for one and who refused has not counted it already.
+    #[must_use]
+    pub const fn limit(&self) -> Option<LimitReason> {
+        match self {
+            Self::Refusal(Refusal::QueryTooCostly(_)) => Some(LimitReason::QueryCost),
+            Self::TooManySubscriptions => Some(LimitReason::Subscriptions),
+            Self::BodyTooLarge => Some(LimitReason::BodySize),
+            Self::BodyTooSlow => Some(LimitReason::BodyTime),
+            Self::Refusal(_)
+            | Self::HandshakeFailed
+            | Self::AuthFailed
+            | Self::AuthTimeout
+            | Self::TokenExpired
+            | Self::InvalidCredentials
+            | Self::InvalidCollection
+            | Self::RequestsExceeded { .. }
+            | Self::Unparsable
+            | Self::TooManyValues
+            | Self::Validation(_)
+            | Self::UnknownType(_)
+            | Self::TooManyConnections
+            | Self::TooManyRequests { .. }
+            | Self::TooManyLogins { .. }
+            | Self::RouteNotFound { .. }
+            | Self::ServiceUnavailable
+            | Self::StoreUnavailable(_)
+            | Self::TimedOut
+            | Self::Internal(_) => None,
+        }
+    }
+
+    /// When trying again can help, where that is known.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        if let Self::RequestsExceeded { retry_after } | Self::TooManyRequests { retry_after } | Self::TooManyLogins { retry_after } = self {
+            Some(*retry_after)
+        } else {
+            None
+        }
+    }
+
     /// Writes what a person may have to look at to the log. Refusals are no faults and leave no line.
     pub fn log(&self) {
         match self {
@@ -256,6 +333,11 @@ impl ClientError {
             | Self::Validation(_)
             | Self::UnknownType(_)
             | Self::TooManySubscriptions
+            | Self::TooManyConnections
+            | Self::TooManyRequests { .. }
+            | Self::TooManyLogins { .. }
+            | Self::BodyTooLarge
+            | Self::BodyTooSlow
             | Self::ServiceUnavailable
             | Self::TimedOut
             | Self::RouteNotFound { .. } => {}
@@ -305,6 +387,11 @@ mod tests {
             ClientError::Validation("Validation error: x".into()),
             ClientError::UnknownType("x".into()),
             ClientError::TooManySubscriptions,
+            ClientError::TooManyConnections,
+            ClientError::TooManyRequests { retry_after: Duration::from_millis(1000) },
+            ClientError::TooManyLogins { retry_after: Duration::from_millis(1000) },
+            ClientError::BodyTooLarge,
+            ClientError::BodyTooSlow,
             ClientError::ServiceUnavailable,
             ClientError::TimedOut,
             ClientError::RouteNotFound { path: "/x".into() },

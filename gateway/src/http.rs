@@ -4,6 +4,7 @@
 //! metrics (they have their own port), and never answer with internal text.
 
 mod auth;
+mod bound;
 mod caller;
 pub mod client_origin;
 mod cors;
@@ -68,6 +69,7 @@ pub fn router(state: &Arc<Gateway>, page: Option<Page>) -> Router {
     router
         .fallback(fallback)
         .layer(DefaultBodyLimit::max(state.config.max_payload))
+        .layer(middleware::from_fn_with_state(Arc::clone(state), bound::bound))
         .layer(middleware::from_fn_with_state(Arc::clone(state), cors::apply))
         .layer(middleware::from_fn(request_log::write))
         .with_state(Arc::clone(state))

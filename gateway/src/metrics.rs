@@ -12,6 +12,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prometheus::{Error, Gauge, Histogram, HistogramTimer, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 use service_runtime::metrics::registered;
 
+use crate::limits::LimitReason;
+
 pub use document::markdown;
 pub use parts::{AuthMetrics, DatabaseMetrics, DirectoryMetrics, Method, register_parts};
 #[cfg(test)]
@@ -51,6 +53,16 @@ pub struct Metrics {
     pub bus_available: IntGauge,
     /// How long operations take.
     pub operations: Operations,
+    /// What a limit refused, by reason.
+    pub refusals: IntCounterVec,
+    /// 1 while the nodes count limits together.
+    pub limits_shared: IntGauge,
+    /// Counts of points that were exchanged with the other nodes.
+    pub limit_exchanges: IntCounter,
+    /// Bytes of messages and bodies that are arriving or in work, beyond what each may hold without asking.
+    pub message_memory: IntGauge,
+    /// Batches of connections that were told to reconnect because the node ends.
+    pub drain_batches: IntCounter,
     /// What the queues count.
     pub queue: QueueMetrics,
 }
@@ -137,9 +149,19 @@ impl Metrics {
             feed_latency: registered(tables::FEED_SECONDS.histogram_handle(), registry)?,
             delivery_latency: registered(tables::DELIVERY_SECONDS.histogram_handle(), registry)?,
             bus_available: registered(tables::BUS_AVAILABLE.int_gauge(), registry)?,
+            refusals: registered(tables::REFUSALS.int_counter_vec(), registry)?,
+            limits_shared: registered(tables::LIMITS_SHARED.int_gauge(), registry)?,
+            limit_exchanges: registered(tables::LIMIT_EXCHANGES.int_counter(), registry)?,
+            message_memory: registered(tables::MESSAGE_MEMORY.int_gauge(), registry)?,
+            drain_batches: registered(tables::DRAIN_BATCHES.int_counter(), registry)?,
             operations,
             queue,
         })
+    }
+
+    /// A limit refused something.
+    pub fn refused(&self, reason: LimitReason) {
+        self.refusals.with_label_values(&[reason.label()]).inc();
     }
 
     /// An event that was written at `written_at` (microseconds since the Unix epoch) was taken from the bus.

@@ -13,6 +13,7 @@ use crate::connection::open::OpenConnections;
 use crate::database::Database;
 use crate::directory::Directory;
 use crate::items::ItemsService;
+use crate::limits::Limits;
 use crate::logs::Hub;
 use crate::metrics::Metrics;
 use crate::subscription::Registry;
@@ -33,6 +34,8 @@ pub struct Gateway {
     pub subscriptions: Arc<Registry>,
     /// Who is connected.
     pub connections: Arc<OpenConnections>,
+    /// What several connections together may do.
+    pub limits: Arc<Limits>,
     /// Who listens to log lines.
     pub logs: Hub,
     /// The embedded worker, where there is one.

@@ -52,6 +52,12 @@ impl ChannelNames {
         format!("{}:opened", self.namespace)
     }
 
+    /// A count that nodes share to enforce a limit. One hash tag for all: a call is about several at once.
+    #[must_use]
+    pub fn limit(&self, name: &str) -> String {
+        format!("{}:{{limits}}:{name}", self.namespace)
+    }
+
     /// A channel for messages from node to node, such as log lines.
     #[must_use]
     pub fn topic(&self, topic: &str) -> String {

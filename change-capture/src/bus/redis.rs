@@ -6,6 +6,7 @@
 //! Cost of a publish: one round trip, whatever the number of events and collections (on a cluster: per run of events of one
 //! collection, side by side for different collections).
 
+mod commands;
 mod feed;
 mod link;
 mod place;
@@ -20,6 +21,7 @@ use redis::{Cmd, ErrorKind, RedisError, Script, Value};
 use secrecy::{ExposeSecret as _, SecretString};
 use service_runtime::{CancellationToken, Tasks};
 
+pub use self::commands::RedisCommands;
 use self::link::{Link, Place};
 use super::feed_queue::FeedQueue;
 use crate::config::RedisTls;

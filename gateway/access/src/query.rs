@@ -30,6 +30,10 @@ pub struct QueryLimits {
     pub max_relational_depth: u32,
     /// `MAX_JSON_QUERY_DEPTH`: steps of a json path.
     pub max_json_depth: u32,
+    /// `GATEWAY_MAX_FILTER_CONDITIONS`: conditions of one filter, all levels together.
+    pub max_conditions: usize,
+    /// `GATEWAY_MAX_FILTER_VALUES`: values of one filter, all lists together; Postgres takes 65,535 in one statement.
+    pub max_values: usize,
 }
 
 /// A query, sanitised and checked; names are not looked up yet.
@@ -79,7 +83,14 @@ pub(crate) struct Meta {
 
 impl Default for QueryLimits {
     fn default() -> Self {
-        Self { default_limit: 100, max_limit: None, max_relational_depth: 10, max_json_depth: 10 }
+        Self {
+            default_limit: 100,
+            max_limit: None,
+            max_relational_depth: 10,
+            max_json_depth: 10,
+            max_conditions: 2_000,
+            max_values: 65_535,
+        }
     }
 }
 

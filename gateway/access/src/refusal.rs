@@ -21,6 +21,9 @@ pub enum Refusal {
     ForbiddenAction { action: Action, fields: Vec<String>, collection: String },
     /// The query is malformed; the text is without prefix and full stop.
     InvalidQuery(String),
+    /// The query is over a bound of its size; to the client it is malformed like any other. The text is without prefix and
+    /// full stop.
+    QueryTooCostly(String),
     /// The payload is malformed; the text is without prefix and full stop.
     InvalidPayload(String),
     /// The message is malformed; the text is complete.
@@ -89,7 +92,7 @@ impl Refusal {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Forbidden | Self::ForbiddenCollection { .. } | Self::ForbiddenFields { .. } | Self::ForbiddenAction { .. } => "FORBIDDEN",
-            Self::InvalidQuery(_) => "INVALID_QUERY",
+            Self::InvalidQuery(_) | Self::QueryTooCostly(_) => "INVALID_QUERY",
             Self::InvalidPayload(_) | Self::InvalidMessage(_) | Self::InvalidValue { .. } => "INVALID_PAYLOAD",
             Self::CollectionInactive { .. } => "COLLECTION_INACTIVE",
             Self::FailedValidation(_) => "FAILED_VALIDATION",
@@ -111,6 +114,7 @@ impl Refusal {
             | Self::ForbiddenAction { .. }
             | Self::CollectionInactive { .. } => 403,
             Self::InvalidQuery(_)
+            | Self::QueryTooCostly(_)
             | Self::InvalidPayload(_)
             | Self::InvalidMessage(_)
             | Self::InvalidValue { .. }
@@ -129,7 +133,7 @@ impl Refusal {
         match self {
             Self::Forbidden => "You don't have permission to access this.".to_owned(),
             Self::FailedValidation(failures) => failures.iter().map(ValidationFailure::message).collect::<Vec<_>>().join(" "),
-            Self::InvalidQuery(reason) => format!("Invalid query. {reason}."),
+            Self::InvalidQuery(reason) | Self::QueryTooCostly(reason) => format!("Invalid query. {reason}."),
             Self::InvalidPayload(reason) => format!("Invalid payload. {reason}."),
             Self::InvalidMessage(text) => text.clone(),
             Self::CollectionInactive { collection } => format!("Collection \"{collection}\" is inactive."),
@@ -164,7 +168,7 @@ impl Refusal {
             Self::ForbiddenCollection { .. } | Self::ForbiddenFields { .. } | Self::ForbiddenAction { .. } => {
                 map.insert("reason".into(), json!(self.reason().unwrap_or_default()));
             }
-            Self::InvalidQuery(reason) | Self::InvalidPayload(reason) => {
+            Self::InvalidQuery(reason) | Self::QueryTooCostly(reason) | Self::InvalidPayload(reason) => {
                 map.insert("reason".into(), json!(reason));
             }
             Self::InvalidMessage(_) | Self::FailedValidation(_) | Self::InvalidValue { .. } => {}

@@ -52,7 +52,7 @@ pub static STAGE: LazyLock<Stage> = LazyLock::new(|| Stage {
         policies: json!(["30000000-0000-4000-8000-000000000001"]),
         paths: HashMap::from([("$CURRENT_USER.email".to_owned(), json!("zq7@example.com"))]),
     },
-    limits: [QueryLimits::default(), QueryLimits { default_limit: 10, max_limit: Some(50), max_relational_depth: 3, max_json_depth: 2 }],
+    limits: [QueryLimits::default(), QueryLimits { default_limit: 10, max_limit: Some(50), max_relational_depth: 3, max_json_depth: 2, ..QueryLimits::default() }],
 });
 
 /// The moment at which everything happens.

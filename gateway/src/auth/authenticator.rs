@@ -11,12 +11,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use service_runtime::Tasks;
 use uuid::Uuid;
 
-use super::attempts::Attempts;
 use super::claims::{NewToken, Signer};
 use super::{AuthError, Identity, Proof, Tokens};
 use crate::config::AuthConfig;
 use crate::database::{Cause, Database, DatabaseError, Row};
 use crate::directory::Directory;
+use crate::limits::Limits;
 use crate::metrics::{AuthMetrics, Method};
 
 /// Proves identities against the database.
@@ -25,7 +25,7 @@ pub struct Authenticator {
     pub(super) directory: Arc<Directory>,
     pub(super) config: AuthConfig,
     pub(super) signer: Signer,
-    pub(super) attempts: Attempts,
+    pub(super) limits: Arc<Limits>,
     pub(super) tasks: Tasks,
     metrics: AuthMetrics,
 }
@@ -50,9 +50,9 @@ pub(super) enum TokenUse {
 impl Authenticator {
     /// An authenticator on `database`; `tasks` runs the password hashes.
     #[must_use]
-    pub fn new(config: AuthConfig, database: Database, directory: Arc<Directory>, tasks: Tasks) -> Self {
+    pub fn new(config: AuthConfig, database: Database, directory: Arc<Directory>, limits: Arc<Limits>, tasks: Tasks) -> Self {
         let (signer, metrics) = (Signer::new(&config.secret), AuthMetrics::detached());
-        Self { database: database.caused_by(Cause::Authentication), directory, config, signer, attempts: Attempts::new(), tasks, metrics }
+        Self { database: database.caused_by(Cause::Authentication), directory, config, signer, limits, tasks, metrics }
     }
 
     /// What it tells Prometheus.

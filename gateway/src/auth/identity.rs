@@ -65,6 +65,12 @@ pub enum AuthError {
     /// The one-time password is missing or wrong.
     #[error("invalid one-time password")]
     InvalidOtp,
+    /// Too many logins of this address have failed; this one was not looked at.
+    #[error("too many failed logins")]
+    TooManyFailures {
+        /// Until trying again can help.
+        retry_after: Duration,
+    },
     /// Nobody can tell at the moment.
     #[error("authentication is unavailable")]
     Unavailable(#[from] DatabaseError),

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::authenticator::{Authenticator, Person, TokenUse, optional, statement, text, uuid};
 use super::{AuthError, Identity, Tokens, password};
 use crate::database::{DatabaseError, Row};
+use crate::limits::{LimitReason, Limited};
 use crate::metrics::Method;
 
 /// Longer ones are nobody's: the column holds 128 characters.
@@ -44,7 +45,7 @@ impl Authenticator {
         otp: Option<&str>,
         client: Arc<ClientOrigin>,
     ) -> Result<(Identity, Tokens), AuthError> {
-        let person = self.prove(email, password, otp).await?;
+        let person = self.prove(email, password, otp, &client).await?;
         let session = self.open_session(person.0, None).await?;
         self.sweep_sessions().await;
         self.issue(person.into(), session, TokenUse::Refreshable, client)
@@ -86,7 +87,7 @@ impl Authenticator {
         client: Arc<ClientOrigin>,
         how: TokenUse,
     ) -> Result<(Identity, Tokens), AuthError> {
-        let person = self.prove(email, password, otp).await?;
+        let person = self.prove(email, password, otp, &client).await?;
         let session = self.open_session(person.0, Some(&client)).await?;
         self.record_login(person.0, &client).await?;
         self.sweep_sessions().await;
@@ -94,10 +95,22 @@ impl Authenticator {
     }
 
     /// User and role behind e-mail and password. Any refusal is held back until the stall time is over.
-    async fn prove(&self, email: &str, password: &SecretString, otp: Option<&str>) -> Result<(Uuid, Option<Uuid>), AuthError> {
+    async fn prove(
+        &self,
+        email: &str,
+        password: &SecretString,
+        otp: Option<&str>,
+        client: &ClientOrigin,
+    ) -> Result<(Uuid, Option<Uuid>), AuthError> {
         let stalled_until = Instant::now() + self.config.login_stall;
         let proof = async {
+            let begun = self.limits.begin_login(client.ip).await;
+            let login = begun.map_err(|Limited { retry_after, .. }| AuthError::TooManyFailures { retry_after })?;
             let result = self.check(email, password, otp).await;
+            if let Ok(_) | Err(AuthError::Unavailable(_)) = &result {
+                // Nobody guessed wrong.
+                self.limits.login_succeeded(login).await;
+            }
             if result.is_err() {
                 sleep_until(stalled_until).await;
             }
@@ -113,7 +126,10 @@ impl Authenticator {
         }
         let candidate = self.candidate(email).await?;
         let hash = candidate.as_ref().and_then(|candidate| candidate.password.clone());
-        let attempts = candidate.as_ref().map_or(0, |candidate| self.attempts.begin(candidate.user));
+        let attempts = match &candidate {
+            Some(candidate) => self.limits.login_attempt(candidate.user).await,
+            None => 0,
+        };
         let fits = password::verify(&self.tasks, password, hash).await;
         let candidate = candidate.ok_or(AuthError::InvalidCredentials)?;
         if candidate.active && candidate.allowed_attempts.is_some_and(|allowed| attempts > allowed) {
@@ -128,11 +144,11 @@ impl Authenticator {
         }
         if let Some(secret) = &candidate.tfa_secret {
             let step = otp.and_then(|otp| matching_step(secret, otp)).ok_or(AuthError::InvalidOtp)?;
-            if !self.attempts.use_otp(candidate.user, step) {
+            if !self.limits.use_otp(candidate.user, step).await {
                 return Err(AuthError::InvalidOtp);
             }
         }
-        self.attempts.succeed(candidate.user);
+        self.limits.forget_login_attempts(candidate.user).await;
         Ok((candidate.user, candidate.role))
     }
 
@@ -148,10 +164,11 @@ impl Authenticator {
 
     async fn suspend(&self, user: Uuid) -> Result<(), DatabaseError> {
         tracing::warn!(%user, "too many failed logins, the user is suspended");
+        self.limits.refused(LimitReason::LoginAttempts);
         let update = statement("update directus_users set status = 'suspended' where id = $1 and status = 'active'", [text(user)]);
         self.database.execute(&update).await?;
         // The count starts anew for whom an administrator lets in again.
-        self.attempts.succeed(user);
+        self.limits.forget_login_attempts(user).await;
         Ok(())
     }
 

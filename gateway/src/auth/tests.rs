@@ -13,10 +13,12 @@ use totp_rs::{Algorithm, Builder, Secret};
 use uuid::Uuid;
 
 use super::*;
-use crate::config::{AuthConfig, CookieConfig};
+use crate::config::{AuthConfig, CookieConfig, LimitsConfig};
 use crate::database::testing::{self, NEWSROOM, NEWSROOM_11};
 use crate::database::{Database, Row};
 use crate::directory::{Directory, DirectoryOptions};
+use crate::limits::Limits;
+use crate::metrics::Metrics;
 
 const SECRET: &str = "a-secret-of-the-tests";
 const EDITOR: &str = "10000000-0000-4000-8000-000000000001";
@@ -46,7 +48,9 @@ impl Fixture {
             session_ttl: Duration::from_secs(86_400),
             login_stall,
         };
-        let authenticator = Authenticator::new(config, database.clone(), Arc::clone(&directory), Tasks::new());
+        let metrics = Arc::new(Metrics::new(&prometheus::Registry::new()).unwrap());
+        let limits = Limits::new(&LimitsConfig::default(), None, metrics);
+        let authenticator = Authenticator::new(config, database.clone(), Arc::clone(&directory), limits, Tasks::new());
         let client = Arc::new(ClientOrigin {
             ip: Some("10.0.0.9".parse().unwrap()),
             user_agent: Some("tests".to_owned()),

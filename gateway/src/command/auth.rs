@@ -12,7 +12,6 @@ use crate::auth::{AuthError, Identity};
 use crate::config::AuthMode;
 use crate::connection::endpoint::RightsChange;
 use crate::connection::session::Session;
-use crate::database::DatabaseError;
 use crate::error::{ClientError, CloseReason};
 use crate::protocol::auth::AuthMessage;
 use crate::protocol::envelope::{self, Envelope};
@@ -32,6 +31,7 @@ pub(super) async fn handshake(state: &Arc<Gateway>, session: &Arc<Session>, byte
         Outcome::Accepted => {}
         // Nobody could tell: the client may try again on the same socket while its time lasts.
         Outcome::Unavailable(error) => unavailable(state, session, error, &message),
+        Outcome::TooManyConnections => full(state, session, &message),
         Outcome::Refused => end(state, session),
     }
 }
@@ -46,6 +46,7 @@ pub(super) async fn authenticate(state: &Arc<Gateway>, session: &Arc<Session>, m
     match evaluate(state, session, &message).await {
         Outcome::Accepted => rights::refresh(state, session).await,
         Outcome::Unavailable(error) => unavailable(state, session, error, &message),
+        Outcome::TooManyConnections => full(state, session, &message),
         Outcome::Refused => {
             session.identify(state.authenticator.public(Arc::clone(session.client())));
             refuse(state, session, MessageType::Auth, &ClientError::AuthFailed, message.uid.as_ref());
@@ -65,7 +66,9 @@ enum Outcome {
     /// Some credential is wrong.
     Refused,
     /// Nobody could tell; everything is as before.
-    Unavailable(DatabaseError),
+    Unavailable(ClientError),
+    /// The user is who he says, and has as many connections as he may.
+    TooManyConnections,
 }
 
 async fn evaluate(state: &Gateway, session: &Session, message: &AuthMessage) -> Outcome {
@@ -73,6 +76,9 @@ async fn evaluate(state: &Gateway, session: &Session, message: &AuthMessage) -> 
     let access_changes = state.connections.access_changes();
     match prove(state, session, message).await {
         Ok((identity, refresh_token)) => {
+            if session.claim(&state.limits, identity.accountability.user).await.is_err() {
+                return Outcome::TooManyConnections;
+            }
             session.identify(identity);
             session.send(server::authenticated(message.uid.as_ref(), refresh_token.as_ref().map(SecretString::expose_secret)));
             session.look_again(&state.authenticator, access_changes).await;
@@ -80,7 +86,12 @@ async fn evaluate(state: &Gateway, session: &Session, message: &AuthMessage) -> 
         }
         Err(AuthError::Unavailable(error)) => {
             session.resume(&attempt);
-            Outcome::Unavailable(error)
+            Outcome::Unavailable(error.into())
+        }
+        // The credentials were not looked at.
+        Err(AuthError::TooManyFailures { retry_after }) => {
+            session.resume(&attempt);
+            Outcome::Unavailable(ClientError::TooManyLogins { retry_after })
         }
         Err(
             error @ (AuthError::InvalidCredentials
@@ -114,8 +125,14 @@ async fn prove(state: &Gateway, session: &Session, message: &AuthMessage) -> Res
     outcome.ok_or(AuthError::InvalidCredentials)
 }
 
-fn unavailable(state: &Gateway, session: &Session, error: DatabaseError, message: &AuthMessage) {
-    refuse(state, session, MessageType::Auth, &ClientError::from(error), message.uid.as_ref());
+fn unavailable(state: &Gateway, session: &Session, error: ClientError, message: &AuthMessage) {
+    refuse(state, session, MessageType::Auth, &error, message.uid.as_ref());
+}
+
+/// The end of a connection that is one too many.
+fn full(state: &Gateway, session: &Session, message: &AuthMessage) {
+    refuse(state, session, MessageType::Auth, &ClientError::TooManyConnections, message.uid.as_ref());
+    session.queue().close(CloseReason::TooManyConnections);
 }
 
 /// The end of a handshake that failed.

@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::FutureExt as _;
@@ -17,7 +18,7 @@ use crate::auth::Identity;
 use crate::connection::endpoint::{Conversation, Endpoint, RightsChange};
 use crate::connection::session::Session;
 use crate::error::{Cause, ClientError};
-use crate::limits::FixedWindow;
+use crate::limits::{FixedWindow, LimitReason};
 use crate::protocol::Uid;
 use crate::protocol::envelope::{self, Envelope, EnvelopeFault};
 use crate::protocol::items::ItemsMessage;
@@ -82,7 +83,7 @@ impl Conversation for RestConversation {
         if self.session.must_authenticate() {
             return Box::pin(auth::handshake(&self.state, &self.session, bytes)).await;
         }
-        if let Some(Err(retry_after)) = self.window.as_mut().map(|window| window.take(Instant::now())) {
+        if let Err(retry_after) = self.admit() {
             return self.refuse(MessageType::Server, &ClientError::RequestsExceeded { retry_after }, None);
         }
         match self.read(bytes).await {
@@ -102,6 +103,17 @@ impl Conversation for RestConversation {
 }
 
 impl RestConversation {
+    /// Takes one message from the budgets of the connection, its address and its user.
+    fn admit(&mut self) -> Result<(), Duration> {
+        let limits = &self.state.limits;
+        if let Some(Err(retry_after)) = self.window.as_mut().map(|window| window.take(Instant::now())) {
+            limits.refused(LimitReason::MessagesPerConnection);
+            return Err(retry_after);
+        }
+        let accountability = self.session.accountability();
+        limits.message(accountability.user, self.session.client().ip).map_err(|limited| limited.retry_after)
+    }
+
     async fn read(&self, bytes: BytesMut) -> Result<Envelope, EnvelopeFault> {
         if bytes.len() < LARGE {
             return envelope::parse(&bytes);
@@ -177,12 +189,14 @@ impl RestConversation {
     /// Runs `work` as a task. Not `async`: the work is large, and would be a part of what every idle connection holds.
     fn start(&self, permit: OwnedSemaphorePermit, kind: MessageType, uid: Option<Uid>, work: impl Future<Output = ()> + Send + 'static) {
         let (state, session) = self.both();
+        let memory = self.session.take_message_memory();
         self.state.tasks.spawn(kind.name(), async move {
             if AssertUnwindSafe(work).catch_unwind().await.is_err() {
                 let error = ClientError::Internal(Cause::new("a command panicked"));
                 refuse(&state, &session, kind, &error, uid.as_ref());
             }
-            drop(permit);
+            // Answered before it counts as done: who waits for all permits finds every answer in the queue.
+            drop((memory, permit));
         });
     }
 

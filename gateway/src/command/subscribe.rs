@@ -35,7 +35,7 @@ pub(super) async fn subscribe(state: &Arc<Gateway>, session: &Arc<Session>, id: 
     state.subscriptions.conclude(session.id(), id);
     if let Err(error) = outcome {
         error.log();
-        state.metrics.errors.with_label_values(&[error.code()]).inc();
+        super::count(state, &error);
         // A closed connection needs no answer.
         let _answered = session.queue().send(server::error(MessageType::Subscribe, &error, uid.as_ref()));
     }
@@ -67,7 +67,7 @@ async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId,
                 if schema.collection(&message.collection).is_none_or(|collection| !collection.active) {
                     planner.check_collection(&message.collection, Action::Read)?;
                 }
-                if state.subscriptions.is_full(session.id(), uid.as_deref()) {
+                if state.subscriptions.is_full(session.id(), id, uid.as_deref()) {
                     return Err(ClientError::TooManySubscriptions);
                 }
                 let mut query = Query::parse(&raw, &state.config.query)?;

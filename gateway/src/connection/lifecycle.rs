@@ -24,6 +24,7 @@ use crate::connection::reader::{self, Incoming};
 use crate::connection::send_queue::{self, Writer};
 use crate::connection::session::{Session, SessionStart};
 use crate::error::CloseReason;
+use crate::limits::MemoryShare;
 use crate::metrics::Metrics;
 
 pub use crate::connection::reader::MessageLimits;
@@ -38,6 +39,8 @@ pub struct Opening {
     pub socket: TcpStream,
     /// What came behind the upgrade request.
     pub early: Bytes,
+    /// What it takes of the node's memory for messages.
+    pub memory: MemoryShare,
     /// Its place.
     pub place: Place,
     /// What its endpoint demands.
@@ -84,11 +87,11 @@ impl Connection {
 /// Makes a connection of a socket, and finds it among the open ones from then on.
 #[must_use]
 pub fn open(metrics: &Metrics, opening: Opening) -> Connection {
-    let Opening { socket, early, place, mode, identity, limits } = opening;
+    let Opening { socket, early, memory, place, mode, identity, limits } = opening;
     let (read, write) = socket.into_split();
     let (queue, writer) = send_queue::open(write, limits.queue, metrics.queue.clone());
     let (auth_timeout, operations) = (limits.auth_timeout, limits.operations);
-    let session = Arc::new(Session::new(SessionStart { place, mode, auth_timeout, identity, queue, operations }));
+    let session = Arc::new(Session::new(SessionStart { place, mode, auth_timeout, identity, queue, operations, memory }));
     // Nothing can still be a view of the whole buffer of the request.
     let early = if early.is_empty() { Bytes::new() } else { early };
     let incoming = Incoming::new(read, early, Arc::clone(&session));
@@ -110,6 +113,9 @@ pub async fn run<E: Endpoint>(endpoint: &E, metrics: &Metrics, connection: Conne
     drop(enrolled);
     Box::pin(endpoint.closed(&session)).await;
     metrics.closed.with_label_values(&[reason.label()]).inc();
+    if let Some(limit) = reason.limit() {
+        metrics.refused(limit);
+    }
     tracing::debug!(connection = %session.id(), reason = reason.label(), "connection closed");
 }
 

@@ -5,10 +5,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 use tokio::sync::Notify;
@@ -19,12 +21,13 @@ use crate::config::{Config, EndpointConfig};
 use crate::connection::endpoint::EndpointKind;
 use crate::connection::session::{ConnectionId, Session};
 use crate::error::CloseReason;
+use crate::limits::{Hold, LimitReason, Limits};
 use crate::metrics::Metrics;
 
-/// Connections that are closed together when the node ends.
-const BATCH: usize = 50;
 /// The part of the drain time over which closes are spread; the rest is for clients that answer slowly.
 const SPREAD: f64 = 0.6;
+/// The part of the drain time in which work may still be answered.
+const PATIENCE: f64 = 0.8;
 
 /// How many connections a node may hold.
 #[derive(Debug, Clone, Default)]
@@ -79,6 +82,14 @@ pub struct Place {
     kind: EndpointKind,
     connections: Arc<OpenConnections>,
     state: AtomicU8,
+    /// What it counts against beyond this node; guards the moves of the holds only.
+    holds: Mutex<Holds>,
+}
+
+#[derive(Default)]
+struct Holds {
+    origin: Option<Hold>,
+    user: Option<(Uuid, Hold)>,
 }
 
 /// The states of a place, in the order in which they can follow.
@@ -134,7 +145,7 @@ impl OpenConnections {
         }
         *taken += 1;
         let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
-        Ok(Place { id, kind, connections: Arc::clone(self), state: AtomicU8::new(RESERVED) })
+        Ok(Place { id, kind, connections: Arc::clone(self), state: AtomicU8::new(RESERVED), holds: Mutex::default() })
     }
 
     /// Every open connection.
@@ -181,28 +192,40 @@ impl OpenConnections {
         self.access_changes.load(Ordering::SeqCst)
     }
 
-    /// Takes nothing new, tells every client to reconnect, in random order and spread over most of `deadline`, and waits
-    /// until all are gone. Returns how many had to be cut off.
-    pub async fn drain(&self, deadline: Duration) -> usize {
-        let end = Instant::now() + deadline;
+    /// Takes nothing new, tells every client to reconnect, in random order, `batch` at a time and spread over most of the
+    /// time until `end`, and waits until all are gone. What a client has in work is answered before it is told. Returns how
+    /// many had to be cut off.
+    pub async fn drain(&self, end: Instant, batch: usize) -> usize {
+        let deadline = end.saturating_duration_since(Instant::now());
+        // Work that is not done by then is answered by nobody: the close frame has to get through as well.
+        let patience = Instant::now() + deadline.mul_f64(PATIENCE);
         let mut sessions = {
             let mut book = self.book();
             book.draining = true;
             book.sessions.values().cloned().collect::<Vec<_>>()
         };
         sessions.shuffle(&mut rand::rng());
-        let batches = sessions.len().div_ceil(BATCH).max(1);
+        let batches = sessions.len().div_ceil(batch.max(1)).max(1);
         let pause = deadline.mul_f64(SPREAD / f64::from(u32::try_from(batches).unwrap_or(u32::MAX)));
-        for (place, batch) in sessions.chunks(BATCH).enumerate() {
+        let mut closing = FuturesUnordered::new();
+        for (place, batch) in sessions.chunks(batch.max(1)).enumerate() {
             if place > 0 {
                 let jitter = rand::rng().random_range(0.5..1.5);
-                tokio::time::sleep_until((Instant::now() + pause.mul_f64(jitter)).min(end)).await;
+                let next = (Instant::now() + pause.mul_f64(jitter)).min(end);
+                let mut pause = pin!(tokio::time::sleep_until(next));
+                loop {
+                    // Both are polled by reference: what is closing stays in the list.
+                    tokio::select! {
+                        () = &mut pause => break,
+                        Some(()) = closing.next() => {}
+                    }
+                }
             }
-            for session in batch {
-                session.queue().close(CloseReason::Drain);
-            }
+            self.metrics.drain_batches.inc();
+            closing.extend(batch.iter().cloned().map(|session| async move { session.wind_up(patience).await }));
         }
-        drop(sessions);
+        while closing.next().await.is_some() {}
+        drop((closing, sessions));
         // The notification is armed before the look, so that a last one in between is not missed.
         let emptied = self.emptied.notified();
         if !self.is_empty() {
@@ -238,6 +261,7 @@ impl OpenConnections {
             book.draining
         };
         if draining {
+            session.operations().close();
             session.queue().close(CloseReason::Drain);
         }
         Enrolled { session }
@@ -288,6 +312,41 @@ impl Place {
         &self.connections
     }
 
+    /// Keeps what the connection counts against by where it comes from.
+    pub fn keep(&self, hold: Hold) {
+        self.holds().origin = Some(hold);
+        self.forget_if_free();
+    }
+
+    /// Counts the connection as one of `user`'s instead of another's. Its user's expired token does not end that: somebody
+    /// who comes back must not lose the place meanwhile.
+    ///
+    /// # Errors
+    /// The limit that is reached; the connection then counts as before.
+    pub async fn claim(&self, limits: &Arc<Limits>, user: Option<Uuid>) -> Result<(), LimitReason> {
+        let Some(user) = user else { return Ok(()) };
+        if self.holds().user.as_ref().is_some_and(|(before, _)| *before == user) {
+            return Ok(());
+        }
+        let hold = limits.hold_user(user).await?;
+        let before = self.holds().user.replace((user, hold));
+        drop(before);
+        self.forget_if_free();
+        Ok(())
+    }
+
+    /// A hold that came when the connection had ended.
+    fn forget_if_free(&self) {
+        if self.state.load(Ordering::SeqCst) == FREE {
+            let late = std::mem::take(&mut *self.holds());
+            drop(late);
+        }
+    }
+
+    fn holds(&self) -> MutexGuard<'_, Holds> {
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The connection still has to authenticate: it counts among those too.
     ///
     /// # Errors
@@ -313,6 +372,7 @@ impl Place {
     /// The place is free for somebody else, though something still holds this one.
     pub(super) fn release(&self) {
         self.enter(FREE);
+        self.forget_if_free();
     }
 
     fn enter(&self, state: u8) {

@@ -6,6 +6,9 @@
 //! message) lives only while something is arriving: when every byte that came has been consumed the parser is dropped, and
 //! the connection waits for its socket with nothing allocated.
 //!
+//! What arrives in pieces counts against the node's memory for messages, byte by byte as it comes: a node whose memory is
+//! used up closes who sends more.
+//!
 //! It must never hold a message while it waits for the next, nor read on while a message waits for its turn: the client
 //! is slowed down by TCP.
 
@@ -87,14 +90,19 @@ impl AsyncRead for Incoming {
         } else {
             ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
         }
-        self.session.receive(buffer.filled().len() - before);
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.session.receive(buffer.filled().len() - before).map_err(io::Error::other))
     }
 }
 
 /// Reads until the connection ends; says why. Messages go to `conversation`, one after the other.
 pub(super) async fn run(incoming: &mut Incoming, conversation: &mut impl Conversation, limits: MessageLimits) -> CloseReason {
     let session = Arc::clone(&incoming.session);
+    let reason = read(incoming, &session, conversation, limits).await;
+    session.taken(0);
+    if session.is_exhausted() { CloseReason::Overloaded } else { reason }
+}
+
+async fn read(incoming: &mut Incoming, session: &Session, conversation: &mut impl Conversation, limits: MessageLimits) -> CloseReason {
     let mut parts: Option<Parts> = None;
     loop {
         if incoming.readable().await.is_err() {
@@ -114,9 +122,14 @@ pub(super) async fn run(incoming: &mut Incoming, conversation: &mut impl Convers
                 Err(reason) => return reason,
             };
             consumed += piece.size;
-            match step(piece, room, &mut parts, &session) {
-                Ok(Some(message)) => conversation.message(message).await,
-                Ok(None) => {}
+            let unread = usize::try_from((session.received() - unconsumed).saturating_sub(consumed)).unwrap_or(usize::MAX);
+            match step(piece, room, &mut parts, session) {
+                Ok(Some(message)) => {
+                    session.hand_over(unread);
+                    conversation.message(message).await;
+                    drop(session.take_message_memory());
+                }
+                Ok(None) => session.taken(unread + parts.as_ref().map_or(0, |parts| parts.bytes.len())),
                 Err(reason) => return reason,
             }
         }

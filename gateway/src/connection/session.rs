@@ -3,7 +3,7 @@
 //! It must never be locked across an await, nor know which subscriptions it has (the registry does).
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::auth::{Authenticator, Identity, Proof, Recheck};
 use crate::config::AuthMode;
@@ -21,6 +22,7 @@ use crate::connection::send_queue::SendQueue;
 use crate::connection::standing::Standing;
 use crate::database::DatabaseError;
 use crate::error::{ClientError, CloseReason};
+use crate::limits::{Exhausted, LimitReason, Limits, MemoryShare};
 use crate::protocol::server::{self, MessageType};
 
 pub use crate::connection::standing::{Attempt, Clock};
@@ -53,6 +55,15 @@ pub struct SessionStart {
     pub queue: Arc<SendQueue>,
     /// Messages in work at once.
     pub operations: usize,
+    /// What its messages take of the node's memory.
+    pub memory: MemoryShare,
+}
+
+/// What a connection has of the node's memory for messages.
+#[derive(Debug)]
+struct Memory {
+    arriving: MemoryShare,
+    in_hand: Option<MemoryShare>,
 }
 
 /// An open connection.
@@ -64,6 +75,12 @@ pub struct Session {
     client: Arc<ClientOrigin>,
     queue: Arc<SendQueue>,
     operations: Arc<Semaphore>,
+    most_operations: u32,
+    /// Bytes that have come and were not handed over: frames and messages that are not whole yet.
+    arriving: AtomicUsize,
+    exhausted: AtomicBool,
+    /// Guards the sums, for as long as it takes to change them.
+    memory: Mutex<Memory>,
     pub(super) place: Place,
     /// Guards identity and clock, for as long as it takes to copy an `Arc`.
     standing: Mutex<Standing>,
@@ -87,6 +104,10 @@ impl Session {
             client: Arc::clone(start.identity.client()),
             queue: start.queue,
             operations: Arc::new(Semaphore::new(start.operations)),
+            most_operations: u32::try_from(start.operations).unwrap_or(u32::MAX),
+            arriving: AtomicUsize::new(0),
+            exhausted: AtomicBool::new(false),
+            memory: Mutex::new(Memory { arriving: start.memory, in_hand: None }),
             place: start.place,
             standing: Mutex::new(Standing::new(start.identity, clock)),
             changed: Notify::new(),
@@ -182,6 +203,14 @@ impl Session {
         self.changed.notify_one();
     }
 
+    /// Counts the connection as one of `user`'s. To be called before [`Session::identify`].
+    ///
+    /// # Errors
+    /// The user has as many connections as he may.
+    pub async fn claim(&self, limits: &Arc<Limits>, user: Option<Uuid>) -> Result<(), LimitReason> {
+        self.place.claim(limits, user).await
+    }
+
     /// It is `identity` from now on, and may speak.
     pub fn identify(&self, identity: Identity) {
         self.replace(identity, Clock::Open);
@@ -238,8 +267,53 @@ impl Session {
         self.received.load(Ordering::Relaxed)
     }
 
-    pub(super) fn receive(&self, bytes: usize) {
+    /// Bytes have come.
+    pub(super) fn receive(&self, bytes: usize) -> Result<(), Exhausted> {
         self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        let arriving = self.arriving.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if arriving <= MemoryShare::FREE {
+            return Ok(());
+        }
+        self.memory().arriving.resize(arriving).inspect_err(|_| self.exhausted.store(true, Ordering::Relaxed))
+    }
+
+    /// A frame was taken: so much of what has come is still not whole.
+    pub(super) fn taken(&self, left: usize) {
+        if self.arriving.swap(left, Ordering::Relaxed) > MemoryShare::FREE {
+            // Less than before always fits.
+            let _fits = self.memory().arriving.resize(left);
+        }
+    }
+
+    /// A whole message is about to be handed over; `left` has come behind it.
+    pub(super) fn hand_over(&self, left: usize) {
+        if self.arriving.swap(left, Ordering::Relaxed) > MemoryShare::FREE {
+            let memory = &mut *self.memory();
+            memory.in_hand = Some(memory.arriving.split());
+            // It fitted together with the message a moment ago; should somebody have taken it, the next byte says so.
+            let _fits = memory.arriving.resize(left);
+        }
+    }
+
+    /// What the message in hand takes of the node's memory, for whoever works on it after the next one is read.
+    #[must_use]
+    pub fn take_message_memory(&self) -> Option<MemoryShare> {
+        self.memory().in_hand.take()
+    }
+
+    /// The node had no more memory for what has come.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.exhausted.load(Ordering::Relaxed)
+    }
+
+    /// Takes no new messages into work, waits until those in work are answered, at most until `end`, and closes. A request
+    /// that had no answer by then was not carried out, unless it takes longer than that.
+    pub async fn wind_up(&self, end: Instant) {
+        // Whoever already waits for a permit comes first; whoever comes later finds none, and its message is dropped.
+        let idle = self.operations.acquire_many(self.most_operations);
+        let _late = tokio::time::timeout_at(end, idle).await;
+        self.operations.close();
+        self.queue.close(CloseReason::Drain);
     }
 
     /// Looks again at a new identity if users or sessions have changed since [`OpenConnections::access_changes`] gave
@@ -271,6 +345,10 @@ impl Session {
         self.place.admit();
         OpenConnections::moved(self, before.accountability.user, user);
         self.changed.notify_one();
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {

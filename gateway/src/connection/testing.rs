@@ -6,7 +6,7 @@ use std::time::Duration;
 use access::accountability::{Accountability, ClientOrigin};
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
-use prometheus::Registry;
+use prometheus::{IntGauge, Registry};
 use secrecy::SecretString;
 use service_runtime::Tasks;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,6 +21,7 @@ use super::open::{ConnectionLimits, OpenConnections, Place};
 use super::session::Session;
 use crate::auth::{Identity, Proof};
 use crate::config::AuthMode;
+use crate::limits::MessageMemory;
 use crate::metrics::Metrics;
 
 pub(super) const TEXT: u8 = 1;
@@ -106,11 +107,19 @@ pub(super) struct Setting {
     pub(super) auth_timeout: Duration,
     pub(super) heartbeat: Option<Duration>,
     pub(super) early: &'static [u8],
+    pub(super) memory: Arc<MessageMemory>,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { mode: AuthMode::Public, identity: None, auth_timeout: Duration::from_secs(60), heartbeat: None, early: b"" }
+        Self {
+            mode: AuthMode::Public,
+            identity: None,
+            auth_timeout: Duration::from_secs(60),
+            heartbeat: None,
+            early: b"",
+            memory: MessageMemory::new(usize::MAX, IntGauge::new("memory", "memory").unwrap()),
+        }
     }
 }
 
@@ -131,6 +140,7 @@ pub(super) async fn opening(setting: Setting, place: Place) -> (TcpStream, Openi
     let opening = Opening {
         socket: server.unwrap().0,
         early: Bytes::from_static(setting.early),
+        memory: setting.memory.share(),
         place,
         mode: setting.mode,
         identity: setting.identity.unwrap_or_else(public),
@@ -151,12 +161,23 @@ impl Stage {
         Self::join(setting, connections, metrics).await
     }
 
+    /// With another largest message.
+    pub(super) async fn set_with(setting: Setting, largest: usize) -> Self {
+        let (connections, metrics) = connections(10, None);
+        Self::joining(setting, connections, metrics, largest).await
+    }
+
     pub(super) async fn join(setting: Setting, connections: Arc<OpenConnections>, metrics: Arc<Metrics>) -> Self {
+        Self::joining(setting, connections, metrics, LARGE).await
+    }
+
+    async fn joining(setting: Setting, connections: Arc<OpenConnections>, metrics: Arc<Metrics>, largest: usize) -> Self {
         let place = connections.reserve(EndpointKind::Rest).unwrap();
         if setting.mode == AuthMode::Handshake && setting.identity.is_none() {
             place.wait_for_authentication().unwrap();
         }
-        let (client, opening) = opening(setting, place).await;
+        let (client, mut opening) = opening(setting, place).await;
+        opening.limits.messages.authenticated = largest;
         let (sender, seen) = mpsc::channel(1000);
         let tasks = Tasks::new();
         tasks.spawn("connection", async move { lifecycle::run(&TestEndpoint(sender), &metrics, lifecycle::open(&metrics, opening)).await });

@@ -21,7 +21,14 @@ use crate::database::{Database, DatabaseError, RawText};
 
 /// Rows of a list inside a value; a longer one counts as absent.
 const LIST_LIMIT: u64 = 10_000;
-const LIMITS: QueryLimits = QueryLimits { default_limit: LIST_LIMIT, max_limit: None, max_relational_depth: 10, max_json_depth: 10 };
+const LIMITS: QueryLimits = QueryLimits {
+    default_limit: LIST_LIMIT,
+    max_limit: None,
+    max_relational_depth: 10,
+    max_json_depth: 10,
+    max_conditions: 2_000,
+    max_values: 65_535,
+};
 
 /// Whose values are asked for.
 pub(super) struct Subject<'a> {

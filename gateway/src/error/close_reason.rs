@@ -2,6 +2,8 @@
 //!
 //! It must never give one code two meanings: the ranges say what a client should do.
 
+use crate::limits::LimitReason;
+
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CloseReason {
@@ -25,12 +27,16 @@ pub enum CloseReason {
     MessageTooBig,
     /// A fault of this program.
     InternalError,
+    /// The node holds as much of large messages as it may.
+    Overloaded,
     /// This node ends; others go on.
     Drain,
     /// The connection may have missed something that cannot be repaired in place.
     Resynchronise,
     /// The client reads too slowly; what waits for it is over its bound.
     SlowConsumer,
+    /// The user has as many connections as he may; an error frame went before.
+    TooManyConnections,
 }
 
 /// What a client should do after a close.
@@ -48,7 +54,7 @@ pub enum Advice {
 
 impl CloseReason {
     /// Every reason, once.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::AuthenticationFailed,
         Self::AuthenticationTimedOut,
         Self::AccessEnded,
@@ -59,9 +65,11 @@ impl CloseReason {
         Self::InvalidText,
         Self::MessageTooBig,
         Self::InternalError,
+        Self::Overloaded,
         Self::Drain,
         Self::Resynchronise,
         Self::SlowConsumer,
+        Self::TooManyConnections,
     ];
 
     /// The WebSocket close code; `None` sends an empty close frame, which clients report as 1005.
@@ -75,8 +83,32 @@ impl CloseReason {
             Self::MessageTooBig => Some(1009),
             Self::InternalError => Some(1011),
             Self::Drain => Some(1012),
+            Self::Overloaded => Some(1013),
             Self::Resynchronise => Some(4001),
             Self::SlowConsumer => Some(4008),
+            Self::TooManyConnections => Some(4029),
+        }
+    }
+
+    /// The limit that closed it, where who refused has not counted it already.
+    #[must_use]
+    pub const fn limit(self) -> Option<LimitReason> {
+        match self {
+            Self::MessageTooBig => Some(LimitReason::MessageSize),
+            Self::Overloaded => Some(LimitReason::MessageMemory),
+            Self::AuthenticationFailed
+            | Self::AuthenticationTimedOut
+            | Self::AccessEnded
+            | Self::HeartbeatMissed
+            | Self::ClientClosed(_)
+            | Self::PeerGone
+            | Self::ProtocolError
+            | Self::InvalidText
+            | Self::InternalError
+            | Self::Drain
+            | Self::Resynchronise
+            | Self::SlowConsumer
+            | Self::TooManyConnections => None,
         }
     }
 
@@ -97,6 +129,8 @@ impl CloseReason {
             Self::Drain => "Service restart",
             Self::Resynchronise => "Resynchronise",
             Self::SlowConsumer => "Slow consumer",
+            Self::Overloaded => "Try again later",
+            Self::TooManyConnections => "Too many connections",
         }
     }
 
@@ -117,6 +151,8 @@ impl CloseReason {
             Self::Drain => "drain",
             Self::Resynchronise => "resynchronise",
             Self::SlowConsumer => "slow_consumer",
+            Self::Overloaded => "overloaded",
+            Self::TooManyConnections => "too_many_connections",
         }
     }
 
@@ -125,9 +161,14 @@ impl CloseReason {
     pub const fn advice(self) -> Advice {
         match self {
             Self::AuthenticationFailed | Self::AuthenticationTimedOut | Self::AccessEnded => Advice::Authenticate,
-            Self::HeartbeatMissed | Self::PeerGone | Self::InternalError | Self::Drain | Self::Resynchronise | Self::SlowConsumer => {
-                Advice::Reconnect
-            }
+            Self::HeartbeatMissed
+            | Self::PeerGone
+            | Self::InternalError
+            | Self::Overloaded
+            | Self::Drain
+            | Self::Resynchronise
+            | Self::SlowConsumer
+            | Self::TooManyConnections => Advice::Reconnect,
             Self::ProtocolError | Self::InvalidText | Self::MessageTooBig => Advice::Correct,
             Self::ClientClosed(_) => Advice::Nothing,
         }

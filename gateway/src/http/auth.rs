@@ -183,6 +183,7 @@ fn refuse(error: AuthError) -> HttpError {
     match error {
         AuthError::InvalidOtp => HttpError::new(401, "INVALID_OTP", "Invalid user OTP."),
         AuthError::Unavailable(error) => error.into(),
+        AuthError::TooManyFailures { retry_after } => ClientError::TooManyLogins { retry_after }.into(),
         AuthError::InvalidCredentials | AuthError::InvalidToken | AuthError::Expired | AuthError::Suspended => {
             ClientError::InvalidCredentials.into()
         }

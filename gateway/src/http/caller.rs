@@ -61,6 +61,7 @@ fn refuse(error: AuthError) -> HttpError {
     match error {
         AuthError::Expired => ClientError::TokenExpired.into(),
         AuthError::Unavailable(error) => error.into(),
+        AuthError::TooManyFailures { retry_after } => ClientError::TooManyLogins { retry_after }.into(),
         AuthError::InvalidCredentials | AuthError::InvalidToken | AuthError::Suspended | AuthError::InvalidOtp => {
             ClientError::InvalidCredentials.into()
         }

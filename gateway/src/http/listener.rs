@@ -1,6 +1,7 @@
 //! The listener: accepts TCP connections and serves HTTP/1.1 on them until a socket is taken over by an upgrade.
 //!
-//! `axum::serve` has no time limit for the head of a request and no limit of connections, so the accept loop is ours. It
+//! `axum::serve` has no time limit for the head of a request, for a reply that nobody reads, and no limit of connections, so
+//! the accept loop is ours. It
 //! must never let one connection's fault touch another, nor hold more connections than configured: beyond the limit they
 //! wait in the kernel's backlog.
 //!
@@ -8,6 +9,8 @@
 //! accept ─▶ permit ─▶ task: head within the limit ─▶ router ─┬─▶ reply, next request
 //!                                                            └─▶ upgrade: the permit moves with the socket
 //! ```
+
+mod stream;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,15 +27,21 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus::IntCounter;
 use service_runtime::{Backoff, CancellationToken, Tasks};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
+
+pub use stream::PatientStream;
 
 /// The largest head of a request, and what is buffered of a body.
 const HEAD_BYTES: usize = 64 * 1024;
 /// More than any system allows; it takes as much of it as it can.
 const BACKLOG: u32 = 65_535;
+/// How long a connection may be silent before its peer is asked whether it is there, and how often it is asked again.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Headers of one request.
 const HEADERS: usize = 100;
 
@@ -43,7 +52,19 @@ pub struct ListenerLimits {
     pub connections: usize,
     /// From accept, or the end of a reply, to the end of the next request's head.
     pub header_timeout: Duration,
+    /// How long a client may take none of a reply.
+    pub reply_timeout: Duration,
 }
+
+/// What a listener counts.
+#[derive(Debug, Clone, Default)]
+pub struct ListenerMetrics {
+    /// Connections that were given up because nobody took a reply.
+    pub given_up: Option<IntCounter>,
+}
+
+/// What HTTP is spoken over, and what an upgrade hands over.
+pub type HttpStream = TokioIo<PatientStream>;
 
 /// The place of one TCP connection among those that a node may hold; whoever takes over the socket keeps it.
 #[derive(Debug, Clone)]
@@ -63,7 +84,14 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Accepts until `shutdown`; then connections end after the request that they are at. Returns once nothing new is accepted.
-pub async fn serve(listener: TcpListener, router: Router, limits: ListenerLimits, tasks: &Tasks, shutdown: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ListenerLimits,
+    metrics: ListenerMetrics,
+    tasks: &Tasks,
+    shutdown: CancellationToken,
+) {
     let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let mut pause = Backoff::new(Duration::from_millis(5), Duration::from_secs(1));
     loop {
@@ -75,6 +103,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ListenerLimits
         match accepted {
             Ok((stream, peer, permit)) => {
                 pause.reset();
+                let stream = PatientStream::new(stream, limits.reply_timeout, metrics.given_up.clone());
                 tasks.spawn("http connection", connection(stream, peer, permit, router.clone(), limits, shutdown.clone()));
             }
             Err(error) => {
@@ -94,11 +123,13 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Res
     let (stream, peer) = listener.accept().await?;
     // Frames are small and each is to arrive on its own.
     stream.set_nodelay(true)?;
+    // A peer that vanished without a word is noticed though nothing is to be sent to it.
+    SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
     Ok((stream, peer, ConnectionPermit(Arc::new(permit))))
 }
 
 async fn connection(
-    stream: TcpStream,
+    stream: PatientStream,
     peer: SocketAddr,
     permit: ConnectionPermit,
     router: Router,

@@ -2,8 +2,10 @@
 //!
 //! It must never be handed internal text: errors come from the one table in `error.rs`.
 
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use std::time::Duration;
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -13,18 +15,22 @@ use access::refusal::Refusal;
 use crate::database::DatabaseError;
 use crate::error::ClientError;
 use crate::items::{Answer, ItemsError};
+use crate::limits::LimitReason;
 
 /// An error on its way out.
 #[derive(Debug)]
 pub(crate) struct HttpError {
     status: u16,
     body: Value,
+    limit: Option<LimitReason>,
+    retry_after: Option<Duration>,
 }
 
 impl HttpError {
     /// One error with a code.
     pub(crate) fn new(status: u16, code: &str, message: &str) -> Self {
-        Self { status, body: json!({"errors": [{"message": message, "extensions": {"code": code}}]}) }
+        let body = json!({"errors": [{"message": message, "extensions": {"code": code}}]});
+        Self { status, body, limit: None, retry_after: None }
     }
 
     /// Nobody owns this path.
@@ -46,7 +52,7 @@ impl HttpError {
 impl From<ClientError> for HttpError {
     fn from(error: ClientError) -> Self {
         error.log();
-        Self { status: error.status(), body: error.body() }
+        Self { status: error.status(), body: error.body(), limit: error.limit(), retry_after: error.retry_after() }
     }
 }
 
@@ -74,8 +80,22 @@ impl From<Refusal> for HttpError {
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(CONTENT_TYPE, "application/json; charset=utf-8")], self.body.to_string()).into_response()
+        let mut response = (status, [(CONTENT_TYPE, "application/json; charset=utf-8")], self.body.to_string()).into_response();
+        if let Some(limit) = self.limit {
+            // Counted on the way out.
+            response.extensions_mut().insert(limit);
+        }
+        if let Some(retry_after) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds(retry_after));
+        }
+        response
     }
+}
+
+/// `Retry-After`: whole seconds, at least one.
+pub(crate) fn seconds(duration: Duration) -> HeaderValue {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    HeaderValue::from(seconds.max(1))
 }
 
 /// `{"data":…}` around JSON text.

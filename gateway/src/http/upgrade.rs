@@ -1,8 +1,9 @@
 //! An upgrade request: may it be, who asks, is it well-formed, and then the socket changes hands.
 //!
 //! ```text
-//! place ─▶ Origin (where a cookie authenticates) ─▶ credentials ─▶ handshake faults ─▶ 101 ─▶ connection::lifecycle
-//!   403      403                                      401             400, 405
+//! rate ─▶ place ─▶ Origin (where a cookie authenticates) ─▶ credentials ─▶ user's place ─▶ handshake faults ─▶ 101
+//!  429    403, 429   403                                      401            429             400, 405
+//!                                                                                  101 ─▶ connection::lifecycle
 //! ```
 //!
 //! It must never answer a refusal with more than its status, nor let a request in whose credentials are not good, whatever
@@ -17,30 +18,42 @@ use std::time::Duration;
 use access::accountability::ClientOrigin;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONNECTION, CONTENT_TYPE, ORIGIN};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use crate::auth::{AuthError, Identity};
 use crate::config::AuthMode;
 use crate::connection::endpoint::{Endpoint, EndpointKind};
 use crate::connection::lifecycle::{self, ConnectionOptions, MessageLimits, Opening};
 use crate::connection::open::{NoPlace, Place};
-use crate::http::listener::ConnectionPermit;
-use crate::http::{client_origin, origin, route_not_found};
+use crate::http::listener::{ConnectionPermit, HttpStream};
+use crate::http::{client_origin, origin, reply, route_not_found};
+use crate::limits::{LimitReason, Limited};
 use crate::state::Gateway;
 use credentials::Credentials;
 use handshake::{Accepted, HandshakeFault};
 
 /// How long a socket may take to change hands after the 101 was handed over.
 const HANDOVER: Duration = Duration::from_secs(10);
+/// When to try again where all places are taken: nobody knows when one gets free.
+const FULL: Duration = Duration::from_secs(5);
 
 /// The labels of every refusal.
-pub(crate) const REFUSALS: &[&str] =
-    &["connection_limit", "unauthenticated_limit", "draining", "origin", "credentials", "unavailable", "handshake"];
+pub(crate) const REFUSALS: &[&str] = &[
+    "connection_limit",
+    "unauthenticated_limit",
+    "draining",
+    LimitReason::UpgradesPerAddress.label(),
+    LimitReason::ConnectionsPerCluster.label(),
+    LimitReason::ConnectionsPerUser.label(),
+    LimitReason::ConnectionsPerAddress.label(),
+    "origin",
+    "credentials",
+    "unavailable",
+    "handshake",
+];
 
 /// What an endpoint demands of an upgrade.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +76,9 @@ pub(super) enum Refused {
     /// There is no place.
     #[error(transparent)]
     NoPlace(#[from] NoPlace),
+    /// Somebody has used up what they may have, here or on all nodes together.
+    #[error("limited")]
+    Limited(Limited),
     /// A foreign page would act with its visitor's cookie.
     #[error("origin")]
     Origin,
@@ -93,6 +109,9 @@ pub async fn upgrade<E: Endpoint>(state: &Arc<Gateway>, gate: Gate, endpoint: E,
         }
         Err(refused) => {
             state.metrics.refused_upgrades.with_label_values(&[refused.label()]).inc();
+            if let Some(limit) = refused.uncounted() {
+                state.metrics.refused(limit);
+            }
             tracing::debug!(reason = refused.label(), "upgrade refused");
             refused.reply()
         }
@@ -109,15 +128,19 @@ struct Admitted {
 }
 
 async fn admit(state: &Gateway, gate: Gate, parts: &Parts) -> Result<Admitted, Refused> {
-    let place = state.connections.reserve(gate.kind)?;
-    let access_changes = state.connections.access_changes();
     let client = client_origin::of(parts, &state.config.proxy);
+    let address = client.ip;
+    state.limits.upgrade(address).map_err(Refused::Limited)?;
+    let place = state.connections.reserve(gate.kind)?;
+    place.keep(state.limits.hold_connection(address).await.map_err(Refused::full)?);
+    let access_changes = state.connections.access_changes();
     let credentials = Credentials::of(parts, &state.config.auth.session_cookie.name);
     if matches!(credentials, Credentials::Cookie(_)) && !origin_is_allowed(state, parts) {
         return Err(Refused::Origin);
     }
     let anonymous = matches!(credentials, Credentials::None);
     let identity = identify(state, gate, credentials, client).await?;
+    place.claim(&state.limits, identity.accountability.user).await.map_err(Refused::full)?;
     let handshake = Accepted::check(parts)?;
     if anonymous && gate.mode == AuthMode::Handshake {
         place.wait_for_authentication()?;
@@ -148,7 +171,12 @@ async fn identify(state: &Gateway, gate: Gate, credentials: Credentials, client:
             Err(Refused::Unavailable)
         }
         Err(
-            AuthError::InvalidCredentials | AuthError::InvalidToken | AuthError::Expired | AuthError::Suspended | AuthError::InvalidOtp,
+            AuthError::InvalidCredentials
+            | AuthError::InvalidToken
+            | AuthError::Expired
+            | AuthError::Suspended
+            | AuthError::InvalidOtp
+            | AuthError::TooManyFailures { .. },
         ) => Err(Refused::Credentials),
     }
 }
@@ -164,13 +192,14 @@ async fn connect<E: Endpoint>(
 ) {
     // The client may leave before the reply is written.
     let Ok(Ok(upgraded)) = tokio::time::timeout(HANDOVER, handover).await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+    let Ok(parts) = upgraded.downcast::<HttpStream>() else {
         tracing::error!("an upgraded connection is no TCP socket: it did not come through the listener");
         return;
     };
     let bounds = &state.config.bounds;
     let opening = Opening {
-        socket: parts.io.into_inner(),
+        socket: parts.io.into_inner().into_inner(),
+        memory: state.limits.memory().share(),
         early: parts.read_buf,
         place: admitted.place,
         mode: gate.mode,
@@ -191,12 +220,32 @@ async fn connect<E: Endpoint>(
 }
 
 impl Refused {
+    /// There are as many connections as there may be.
+    const fn full(reason: LimitReason) -> Self {
+        Self::Limited(Limited { reason, retry_after: FULL })
+    }
+
+    /// The limit, where who refused has not counted it.
+    const fn uncounted(self) -> Option<LimitReason> {
+        match self {
+            Self::NoPlace(NoPlace::Full) => Some(LimitReason::ConnectionsPerEndpoint),
+            Self::NoPlace(NoPlace::TooManyUnauthenticated) => Some(LimitReason::Unauthenticated),
+            Self::NoPlace(NoPlace::Draining)
+            | Self::Limited(_)
+            | Self::Origin
+            | Self::Credentials
+            | Self::Unavailable
+            | Self::Handshake(_) => None,
+        }
+    }
+
     /// One of [`REFUSALS`].
     const fn label(self) -> &'static str {
         match self {
             Self::NoPlace(NoPlace::Full) => "connection_limit",
             Self::NoPlace(NoPlace::TooManyUnauthenticated) => "unauthenticated_limit",
             Self::NoPlace(NoPlace::Draining) => "draining",
+            Self::Limited(limited) => limited.reason.label(),
             Self::Origin => "origin",
             Self::Credentials => "credentials",
             Self::Unavailable => "unavailable",
@@ -209,6 +258,11 @@ impl Refused {
             Self::NoPlace(NoPlace::Full | NoPlace::TooManyUnauthenticated) | Self::Origin => StatusCode::FORBIDDEN,
             Self::NoPlace(NoPlace::Draining) | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Credentials => StatusCode::UNAUTHORIZED,
+            Self::Limited(limited) => {
+                let mut response = closing(StatusCode::TOO_MANY_REQUESTS, Body::empty());
+                response.headers_mut().insert(RETRY_AFTER, reply::seconds(limited.retry_after));
+                return response;
+            }
             Self::Handshake(fault) => return fault.reply(),
         };
         closing(status, Body::empty())

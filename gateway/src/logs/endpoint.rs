@@ -99,6 +99,12 @@ impl LogsConversation {
         };
         let text = match identity {
             Some(identity) if identity.accountability.admin => {
+                if self.session.claim(&self.state.limits, identity.accountability.user).await.is_err() {
+                    self.state.logs.leave(self.session.id());
+                    self.session.send(server::error(MessageType::Auth, &ClientError::TooManyConnections, message.uid.as_ref()));
+                    self.session.queue().close(CloseReason::TooManyConnections);
+                    return;
+                }
                 self.session.identify(identity);
                 self.session.send(server::authenticated(message.uid.as_ref(), None));
                 return;

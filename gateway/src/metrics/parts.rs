@@ -117,6 +117,7 @@ impl AuthMetrics {
             Err(AuthError::Suspended) => "suspended",
             Err(AuthError::InvalidOtp) => "invalid_otp",
             Err(AuthError::Unavailable(_)) => "unavailable",
+            Err(AuthError::TooManyFailures { .. }) => "limited",
         };
         self.outcomes.with_label_values(&[method.label(), outcome]).inc();
     }

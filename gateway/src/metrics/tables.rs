@@ -6,6 +6,7 @@ use service_runtime::metrics::{Label, Metric};
 
 use crate::database::Cause;
 use crate::error::CloseReason;
+use crate::limits::LimitReason;
 
 /// Every metric of a node; those of its feed are in [`change_capture::bus::FEED_METRICS`], those of every process in
 /// [`service_runtime::metrics::PROCESS`].
@@ -43,6 +44,11 @@ pub const METRICS: &[&Metric] = &[
     &CACHE_ENTRIES,
     &CACHE_HITS,
     &CACHE_MISSES,
+    &REFUSALS,
+    &LIMITS_SHARED,
+    &LIMIT_EXCHANGES,
+    &MESSAGE_MEMORY,
+    &DRAIN_BATCHES,
 ];
 
 pub(super) const CONNECTIONS: Metric = Metric::gauge("tidegate_gateway_connections", "Open sockets, by state.")
@@ -61,7 +67,7 @@ pub(super) const AUTHENTICATIONS: Metric =
         Label { name: "method", values: METHODS },
         Label {
             name: "outcome",
-            values: &["accepted", "invalid_credentials", "invalid_token", "expired", "suspended", "invalid_otp", "unavailable"],
+            values: &["accepted", "invalid_credentials", "invalid_token", "expired", "suspended", "invalid_otp", "unavailable", "limited"],
         },
     ]);
 pub(super) const AUTHENTICATION_SECONDS: Metric = Metric::histogram(
@@ -157,6 +163,22 @@ pub(super) const CACHE_MISSES: Metric =
     Metric::counter("tidegate_gateway_permission_cache_misses_total", "Look-ups that had to work it out, by cache.")
         .by(&[Label { name: "cache", values: CACHES }]);
 
+pub(super) const REFUSALS: Metric =
+    Metric::counter("tidegate_gateway_refusals_total", "What a limit refused, by reason; [limits.md](limits.md) explains each.")
+        .by(&[Label { name: "reason", values: LIMIT_REASONS }]);
+pub(super) const LIMITS_SHARED: Metric = Metric::gauge(
+    "tidegate_gateway_limits_shared",
+    "1 while the nodes count their limits together through Redis, 0 while this one counts alone.",
+);
+pub(super) const LIMIT_EXCHANGES: Metric =
+    Metric::counter("tidegate_gateway_limit_exchanges_total", "Used budgets of users and addresses that other nodes were told of.");
+pub(super) const MESSAGE_MEMORY: Metric = Metric::gauge(
+    "tidegate_gateway_message_memory_bytes",
+    "Bytes of large messages and bodies that are arriving or in work (`GATEWAY_MESSAGE_MEMORY`).",
+);
+pub(super) const DRAIN_BATCHES: Metric =
+    Metric::counter("tidegate_gateway_drain_batches_total", "Batches of connections that were closed because the node ends.");
+
 /// Of policies compiled, permissions resolved for a session, and values of variables that the database was asked for.
 const CACHES: &[&str] = &["rule_sets", "permissions", "variables"];
 const METHODS: &[&str] = &["token", "login", "refresh"];
@@ -174,6 +196,17 @@ const CLOSE_REASONS: &[&str] = &{
     let mut place = 0;
     while place < labels.len() {
         labels[place] = CloseReason::ALL[place].label();
+        place += 1;
+    }
+    labels
+};
+
+#[expect(clippy::indexing_slicing, reason = "worked out by the compiler, which would stop at a wrong index")]
+const LIMIT_REASONS: &[&str] = &{
+    let mut labels = [""; LimitReason::ALL.len()];
+    let mut place = 0;
+    while place < labels.len() {
+        labels[place] = LimitReason::ALL[place].label();
         place += 1;
     }
     labels
@@ -198,6 +231,8 @@ pub(crate) const CODES: &[&str] = &[
     "INVALID_COLLECTION",
     "REQUESTS_EXCEEDED",
     "LIMIT_EXCEEDED",
+    "CONTENT_TOO_LARGE",
+    "REQUEST_TIMEOUT",
     "ROUTE_NOT_FOUND",
     "SERVICE_UNAVAILABLE",
     "INTERNAL_SERVER_ERROR",

@@ -150,12 +150,18 @@ impl Registry {
         }
     }
 
-    /// Whether `connection` holds as many subscriptions as it may, not counting those that `uid` would replace.
+    /// Whether `connection` holds as many subscriptions as it may besides `id`, not counting those that `uid` would replace.
+    /// Those before it that are on their way count: many at once must not pass a limit that none has reached yet.
     #[must_use]
-    pub fn is_full(&self, connection: ConnectionId, uid: Option<&str>) -> bool {
+    pub fn is_full(&self, connection: ConnectionId, id: SubscriptionId, uid: Option<&str>) -> bool {
+        let other = |name: Option<&str>| uid.is_none() || name != uid;
         self.connections().get(&connection).is_some_and(|connection| {
-            let held = connection.held.values().filter(|held| uid.is_none() || held.request.uid.as_deref() != uid).count();
-            held >= self.options.per_connection
+            let held = connection.held.iter().filter(|(held, entry)| **held != id && other(entry.request.uid.as_deref()));
+            let coming = connection
+                .announced
+                .iter()
+                .filter(|(coming, name)| **coming < id && !connection.held.contains_key(coming) && other(name.uid.as_deref()));
+            held.count() + coming.count() >= self.options.per_connection
         })
     }
 

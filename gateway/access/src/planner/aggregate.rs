@@ -50,7 +50,7 @@ pub(super) fn plan(context: &Context<'_>, collection: &Arc<Collection>, query: &
     let grants = context.grants(collection);
     let names = query.group.iter().flatten().map(|raw| Name::parse(raw)).collect::<Result<Vec<_>, _>>()?;
     if names.len() > MAX_GROUPS {
-        return refuse(format!("\"groupBy\" can't have more than {MAX_GROUPS} members"));
+        return Err(Refusal::QueryTooCostly(format!("\"groupBy\" can't have more than {MAX_GROUPS} members")));
     }
     let rows = grants.rows(names.iter().map(|name| name.leaf.field()));
     let group = names

@@ -35,13 +35,13 @@ fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
 
 fn all(context: &Context<'_>, members: &Map<String, Value>, nesting: usize, count: &mut usize) -> Result<Option<JsonTest>, Refusal> {
     if nesting > MAX_NESTING {
-        return refuse("Max relational depth exceeded");
+        return Err(Refusal::QueryTooCostly("Max relational depth exceeded".to_string()));
     }
     let mut tests = Vec::new();
     for (key, value) in members {
         *count += 1;
         if *count > MAX_TESTS {
-            return refuse(format!("\"_json\" can't have more than {MAX_TESTS} tests"));
+            return Err(Refusal::QueryTooCostly(format!("\"_json\" can't have more than {MAX_TESTS} tests")));
         }
         let test = match key.as_str() {
             "_and" | "_or" => logical(context, key, value, nesting, count)?,
@@ -95,7 +95,7 @@ fn member(context: &Context<'_>, key: &str, value: &Value) -> Result<Option<Json
         (_, value) => value,
     };
     if value.as_array().is_some_and(|items| items.len() > MAX_LIST) {
-        return refuse(format!("A filter can't have more than {MAX_LIST} values"));
+        return Err(Refusal::QueryTooCostly(format!("A filter can't have more than {MAX_LIST} values")));
     }
     Ok(match operator_test(context.inside_rule, operator, &value, &scalar)? {
         Outcome::Test(test) => Some(JsonTest::Compare { path, test: Box::new(test) }),

@@ -5,12 +5,9 @@
 
 use serde_json::{Map, Value};
 
+use super::QueryLimits;
 use crate::refusal::Refusal;
 
-/// Conditions of one filter, all levels together.
-const MAX_CONDITIONS: usize = 2_000;
-/// Values of one filter, all lists together: what Postgres takes as parameters of one statement.
-const MAX_VALUES: usize = 65_535;
 /// Objects in objects; `serde_json` itself refuses text deeper than this.
 const MAX_NESTING: usize = 127;
 /// Above this an integer is not what was sent.
@@ -32,9 +29,15 @@ pub(crate) enum Condition {
 }
 
 impl Condition {
-    /// Reads a filter in JSON.
+    /// Reads a filter in JSON, of a size that no operator chose: a rule's.
     pub(crate) fn parse(filter: &Value) -> Result<Self, Refusal> {
-        Parser { conditions: 0, values: 0 }.object(filter, 0)
+        Self::parse_within(filter, &QueryLimits::default())
+    }
+
+    /// Reads a filter in JSON.
+    pub(crate) fn parse_within(filter: &Value, limits: &QueryLimits) -> Result<Self, Refusal> {
+        let (max_conditions, max_values) = (limits.max_conditions, limits.max_values);
+        Parser { max_conditions, max_values, conditions: 0, values: 0 }.object(filter, 0)
     }
 
     /// `{}`.
@@ -81,6 +84,8 @@ impl Condition {
 }
 
 struct Parser {
+    max_conditions: usize,
+    max_values: usize,
     conditions: usize,
     values: usize,
 }
@@ -123,8 +128,8 @@ impl Parser {
             "_in" | "_nin" | "_between" | "_nbetween" => {
                 let values = list(value);
                 self.values = self.values.saturating_add(values.len());
-                if self.values > MAX_VALUES {
-                    return Err(Refusal::InvalidQuery(format!("A filter can't have more than {MAX_VALUES} values")));
+                if self.values > self.max_values {
+                    return Err(Refusal::QueryTooCostly(format!("A filter can't have more than {} values", self.max_values)));
                 }
                 Condition::Test(key.to_owned(), Value::Array(values))
             }
@@ -136,11 +141,11 @@ impl Parser {
     fn count(&mut self, nesting: usize) -> Result<(), Refusal> {
         self.conditions += 1;
         if nesting > MAX_NESTING {
-            return Err(Refusal::InvalidQuery("Max relational depth exceeded".into()));
+            return Err(Refusal::QueryTooCostly("Max relational depth exceeded".into()));
         }
         // Four: the member of an `_or`, its field, the object below and the operator.
-        if self.conditions > 4 * MAX_CONDITIONS {
-            return Err(Refusal::InvalidQuery(format!("A filter can't have more than {MAX_CONDITIONS} conditions")));
+        if self.conditions > self.max_conditions.saturating_mul(4) {
+            return Err(Refusal::QueryTooCostly(format!("A filter can't have more than {} conditions", self.max_conditions)));
         }
         Ok(())
     }

@@ -80,6 +80,10 @@ fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::InvalidQuery(reason.into()))
 }
 
+fn too_costly<T>(reason: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::QueryTooCostly(reason.into()))
+}
+
 /// A member that is not falsy; for most members a falsy value means "not given".
 fn given<'a>(raw: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
     raw.get(key).filter(|value| match value {
@@ -98,7 +102,7 @@ fn is_variable(value: &Value) -> bool {
 fn level(raw: &Map<String, Value>, prefix: &str, limits: &QueryLimits, form: &mut Form) -> Result<LevelQuery, Refusal> {
     let key = |name: &str| format!("{prefix}{name}");
     let sort = given(raw, &key("sort")).map(|value| sort(value, &key("sort"))).transpose()?;
-    let filter = given(raw, &key("filter")).map(filter).transpose()?;
+    let filter = given(raw, &key("filter")).map(|value| filter(value, limits)).transpose()?;
     let max = limits.max_limit.filter(|_| prefix.is_empty());
     let limit = match raw.get(&key("limit")) {
         None | Some(Value::Null) => None,
@@ -112,7 +116,7 @@ fn level(raw: &Map<String, Value>, prefix: &str, limits: &QueryLimits, form: &mu
     let offset = raw.get(&key("offset")).and_then(|value| form.note(integer(value, &key("offset"), 0, None))).unwrap_or(0);
     let page = given(raw, &key("page")).and_then(|value| form.note(integer(value, &key("page"), 0, None)));
     let search = match given(raw, &key("search")) {
-        Some(Value::String(text)) if text.len() > MAX_SEARCH => return refuse("\"search\" is too long"),
+        Some(Value::String(text)) if text.len() > MAX_SEARCH => return too_costly("\"search\" is too long"),
         Some(Value::String(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         _ => None,
     };
@@ -133,13 +137,13 @@ fn names(value: &Value) -> Result<Vec<String>, Refusal> {
     let mut take = |text: &str| {
         for name in name::list(text)? {
             if name.len() > MAX_NAME {
-                return refuse("A name in \"fields\" is too long");
+                return too_costly("A name in \"fields\" is too long");
             }
             if seen.insert(name.clone()) {
                 names.push(name);
             }
             if names.len() > MAX_NAMES {
-                return refuse(format!("\"fields\" can't have more than {MAX_NAMES} members"));
+                return too_costly(format!("\"fields\" can't have more than {MAX_NAMES} members"));
             }
         }
         Ok(())
@@ -206,21 +210,21 @@ fn sort(value: &Value, key: &str) -> Result<Vec<String>, Refusal> {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
     };
     if keys.len() > MAX_SORT {
-        return refuse(format!("\"{key}\" can't have more than {MAX_SORT} members"));
+        return too_costly(format!("\"{key}\" can't have more than {MAX_SORT} members"));
     }
     if keys.iter().any(|key| key.len() > MAX_NAME) {
-        return refuse(format!("A name in \"{key}\" is too long"));
+        return too_costly(format!("A name in \"{key}\" is too long"));
     }
     Ok(keys)
 }
 
-fn filter(value: &Value) -> Result<Condition, Refusal> {
+fn filter(value: &Value, limits: &QueryLimits) -> Result<Condition, Refusal> {
     match value {
         Value::String(text) => match serde_json::from_str(text) {
-            Ok(value) => Condition::parse(&value),
+            Ok(value) => Condition::parse_within(&value, limits),
             Err(_) => refuse("Invalid JSON for filter object"),
         },
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Condition::parse(value),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Condition::parse_within(value, limits),
     }
 }
 
@@ -245,7 +249,7 @@ fn integer(value: &Value, key: &str, min: i64, max: Option<u64>) -> Result<i64, 
     }
     match max {
         Some(max) if u64::try_from(number).is_ok_and(|number| number > max) => {
-            refuse(format!("\"{key}\" must be less than or equal to {max}"))
+            too_costly(format!("\"{key}\" must be less than or equal to {max}"))
         }
         _ => Ok(number),
     }
@@ -254,7 +258,7 @@ fn integer(value: &Value, key: &str, min: i64, max: Option<u64>) -> Result<i64, 
 fn aggregate(value: &Value) -> Result<IndexMap<String, Vec<String>>, Refusal> {
     let Some(members) = object_or_text(value) else { return refuse("\"aggregate\" must be of type object") };
     if members.len() > MAX_ENTRIES {
-        return refuse(format!("\"aggregate\" can't have more than {MAX_ENTRIES} members"));
+        return too_costly(format!("\"aggregate\" can't have more than {MAX_ENTRIES} members"));
     }
     let columns = |function: &str, columns: &Value| match columns {
         Value::String(text) => Ok(text.split(',').map(|column| column.trim().to_owned()).collect::<Vec<_>>()),
@@ -273,7 +277,7 @@ fn aggregate(value: &Value) -> Result<IndexMap<String, Vec<String>>, Refusal> {
     let aggregate: IndexMap<_, _> =
         members.into_iter().map(|(function, value)| Ok((function.clone(), columns(&function, &value)?))).collect::<Result<_, Refusal>>()?;
     if aggregate.values().map(Vec::len).sum::<usize>() > MAX_ENTRIES {
-        return refuse(format!("\"aggregate\" can't have more than {MAX_ENTRIES} members"));
+        return too_costly(format!("\"aggregate\" can't have more than {MAX_ENTRIES} members"));
     }
     Ok(aggregate)
 }
@@ -281,14 +285,14 @@ fn aggregate(value: &Value) -> Result<IndexMap<String, Vec<String>>, Refusal> {
 fn alias(value: &Value) -> Result<IndexMap<String, String>, Refusal> {
     let Some(members) = object_or_text(value) else { return refuse("\"alias\" has to be an object") };
     if members.len() > MAX_ENTRIES {
-        return refuse(format!("\"alias\" can't have more than {MAX_ENTRIES} members"));
+        return too_costly(format!("\"alias\" can't have more than {MAX_ENTRIES} members"));
     }
     let mut aliases = IndexMap::with_capacity(members.len());
     for (key, value) in members {
         // The text says "string" whatever was given, as observed.
         let Value::String(value) = value else { return refuse("\"alias\" value has to be a string. \"string\" given") };
         if key.len() > MAX_NAME || value.len() > MAX_NAME {
-            return refuse("A name in \"alias\" is too long");
+            return too_costly("A name in \"alias\" is too long");
         }
         if key.contains('.') {
             return refuse("\"alias\" key can't contain a period character `.`");
@@ -360,10 +364,10 @@ fn deep_members(
         }
         *levels += 1;
         if *levels > MAX_DEEP {
-            return refuse(format!("\"deep\" can't have more than {MAX_DEEP} levels"));
+            return too_costly(format!("\"deep\" can't have more than {MAX_DEEP} levels"));
         }
         if depth > limits.relational_depth() {
-            return refuse("Max relational depth exceeded");
+            return too_costly("Max relational depth exceeded");
         }
         if given(inner, "_aggregate").is_some() || given(inner, "_groupBy").is_some() || given(inner, "_group").is_some() {
             return refuse("\"deep\" can't hold aggregates or groups");
@@ -394,7 +398,7 @@ fn check_depth(
         level.filter.as_ref().map_or(0, Condition::depth),
         deep_depth(deep),
     ];
-    if depth.into_iter().any(|depth| depth > limits.relational_depth()) { refuse("Max relational depth exceeded") } else { Ok(()) }
+    if depth.into_iter().any(|depth| depth > limits.relational_depth()) { too_costly("Max relational depth exceeded") } else { Ok(()) }
 }
 
 /// Segments of a path; those inside a function's first argument count as well.

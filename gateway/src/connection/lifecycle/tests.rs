@@ -1,12 +1,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use prometheus::IntGauge;
+use tokio::io::AsyncWriteExt as _;
+
 use crate::config::AuthMode;
-use crate::connection::endpoint::RightsChange;
+use crate::connection::endpoint::{EndpointKind, RightsChange};
 use crate::connection::testing::{
     BINARY, CLOSE, CONTINUATION, LARGE, PING, PONG, SMALL, Seen, Setting, Stage, TEXT, TestEndpoint, connections, masked, opening, user,
 };
+use crate::limits::MessageMemory;
 
+const MIB: usize = 1024 * 1024;
 const AUTH_TIMEOUT: &str = r#"{"type":"auth","status":"error","error":{"code":"AUTH_TIMEOUT","message":"Authentication timed out."}}"#;
 const TOKEN_EXPIRED: &str = r#"{"type":"auth","status":"error","error":{"code":"TOKEN_EXPIRED","message":"Token expired."}}"#;
 const PING_FRAME: &str = r#"{"type":"ping","status":"ok"}"#;
@@ -286,7 +291,7 @@ async fn a_drain_tells_everybody_to_reconnect() {
     let deadline = Duration::from_secs(2);
     let start = Instant::now();
     let draining = Arc::clone(&open);
-    let drain = stages[0].tasks.spawn("drain", async move { draining.drain(deadline).await });
+    let drain = stages[0].tasks.spawn("drain", async move { draining.drain(tokio::time::Instant::now() + deadline, 50).await });
     for stage in &mut stages {
         assert_eq!(stage.client.closed().await, Some(1012));
     }
@@ -295,12 +300,62 @@ async fn a_drain_tells_everybody_to_reconnect() {
     assert!(open.reserve(crate::connection::endpoint::EndpointKind::Rest).is_err(), "nothing new");
 }
 
+/// What was taken up is answered before the close, and nothing more is taken up.
+#[tokio::test]
+async fn a_drain_waits_for_what_is_in_work() {
+    let mut stage = Stage::set(Setting::default()).await;
+    stage.client.text("hello").await;
+    assert_eq!(stage.client.read_text().await, "hello");
+    let session = stage.connections.sessions().pop().unwrap();
+    let work = Arc::clone(session.operations()).acquire_owned().await.unwrap();
+    let open = Arc::clone(&stage.connections);
+    let end = tokio::time::Instant::now() + Duration::from_secs(20);
+    let drain = stage.tasks.spawn("drain", async move { open.drain(end, 50).await });
+    // The drain has begun once nobody gets a permit any more, though one is free.
+    while session.operations().try_acquire().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!session.queue().is_closed());
+    session.send(crate::connection::frame::Frame::text(b"the answer"));
+    drop(work);
+    assert_eq!(stage.client.read_text().await, "the answer");
+    assert_eq!(stage.client.closed().await, Some(1012));
+    assert!(Arc::clone(session.operations()).acquire_owned().await.is_err(), "nothing more is taken up");
+    assert!(stage.connections.reserve(EndpointKind::Rest).is_err());
+    drop(session);
+    assert_eq!(drain.await.unwrap(), Some(0));
+    stage.end().await;
+}
+
+/// Messages that are not whole yet count against the whole node: whoever comes last is sent away, and the rest goes on.
+#[tokio::test]
+async fn what_arrives_in_pieces_has_a_bound_for_all() {
+    let memory = MessageMemory::new(3 * MIB, IntGauge::new("memory", "memory").unwrap());
+    let setting = || Setting { memory: Arc::clone(&memory), ..Setting::default() };
+    let (mut one, mut other) = (Stage::set_with(setting(), 2 * MIB).await, Stage::set_with(setting(), 2 * MIB).await);
+    let piece = vec![b'x'; MIB];
+    one.client.frame(false, BINARY, &piece).await;
+    one.client.frame(false, CONTINUATION, &piece[..MIB / 2]).await;
+    one.client.frame(true, PING, b"there").await;
+    assert_eq!(one.client.read().await, (PONG, b"there".to_vec()));
+    // Half a frame counts like a fragment.
+    let frame = masked(true, BINARY, &vec![b'y'; 2 * MIB - 1]);
+    let _cut_off = other.client.0.write_all(&frame[..frame.len() - 1]).await;
+    assert_eq!(other.client.closed().await, Some(1013));
+    other.end().await;
+    one.client.frame(true, CONTINUATION, b"").await;
+    let Seen::Message(message) = one.next().await else { panic!("a message") };
+    assert_eq!(message.len(), MIB + MIB / 2);
+    one.end().await;
+    assert!(memory.share().resize(3 * MIB).is_ok(), "everything is given back");
+}
+
 #[tokio::test]
 async fn a_drain_cuts_off_who_does_not_answer() {
     let mut stage = Stage::set(Setting::default()).await;
     stage.client.text("x").await;
     assert_eq!(stage.client.read_text().await, "x");
-    assert_eq!(stage.connections.drain(Duration::from_millis(100)).await, 1);
+    assert_eq!(stage.connections.drain(tokio::time::Instant::now() + Duration::from_millis(100), 50).await, 1);
     assert_eq!(stage.client.read().await.0, CLOSE);
     // It never answers the close and keeps its side open, and is gone all the same.
     while stage.next().await != Seen::Closed {}

@@ -38,14 +38,15 @@ impl Server {
         let waits = gate.clone();
         let router = Router::new()
             .route("/peer", get(|info: ConnectInfo<SocketAddr>| async move { info.0.ip().to_string() }))
+            .route("/large", get(|| async { "x".repeat(64 * 1024 * 1024) }))
             .route("/panic", get(fails))
             .route("/slow", get(move || async move { waits.wait().await }));
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let (tasks, shutdown) = (Tasks::new(), CancellationToken::new());
         let (own, token) = (tasks.clone(), shutdown.clone());
-        let limits = ListenerLimits { connections, header_timeout };
-        tasks.spawn("listener", async move { serve(listener, router, limits, &own, token).await });
+        let limits = ListenerLimits { connections, header_timeout, reply_timeout: Duration::from_millis(300) };
+        tasks.spawn("listener", async move { serve(listener, router, limits, ListenerMetrics::default(), &own, token).await });
         Self { address, tasks, shutdown, gate }
     }
 
@@ -143,4 +144,16 @@ async fn a_herd_that_comes_at_once_and_says_nothing_goes_away() {
     for client in &mut clients {
         assert_eq!(rest(client).await, "");
     }
+}
+
+/// A client that asks for much and reads nothing does not hold its connection, nor the reply.
+#[tokio::test]
+async fn a_reply_that_nobody_takes_is_given_up() {
+    let server = Server::start(1, Duration::from_secs(5));
+    let mut deaf = server.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    // The only place is free again though the first client is still there.
+    assert!(server.ask("/peer").await.starts_with("HTTP/1.1 200 OK"));
+    let mut received = Vec::new();
+    let end = tokio::time::timeout(Duration::from_secs(10), deaf.read_to_end(&mut received)).await.expect("the server gave up");
+    assert!(end.is_err() || received.len() < 64 * 1024 * 1024, "the whole reply came");
 }
