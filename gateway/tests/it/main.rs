@@ -9,6 +9,8 @@ mod cluster;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod drain;
+#[cfg(test)]
 mod fanout;
 #[cfg(test)]
 mod faults;
@@ -24,5 +26,6 @@ mod observability;
 mod probe;
 #[cfg(test)]
 mod resume;
+mod limits;
 #[cfg(test)]
 mod rfc6455;

@@ -197,6 +197,11 @@ impl Socket {
         Ok(())
     }
 
+    /// The next message, however long it takes; `None` when the connection has ended.
+    pub(crate) async fn received(&mut self) -> Option<Value> {
+        self.inbox.recv().await
+    }
+
     /// Sends JSON and gives the next message.
     pub(crate) async fn ask(&mut self, message: Value) -> Result<Value> {
         self.send(&message).await?;
