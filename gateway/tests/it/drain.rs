@@ -35,7 +35,8 @@ async fn standalone(settings: &[(&str, &str)]) -> Result<(Gateway, Database)> {
 async fn until_in_work(database: &Database, inserts: i64) -> Result<()> {
     let sql = database.connect().await?;
     let query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
-    eventually("inserts are in work", LIMIT, || async { Ok((sql.query_one(query, &[]).await?.get::<_, i64>(0) >= inserts).then_some(())) }).await
+    eventually("inserts are in work", LIMIT, || async { Ok((sql.query_one(query, &[]).await?.get::<_, i64>(0) >= inserts).then_some(())) })
+        .await
 }
 
 async fn count(database: &Database, condition: &str) -> Result<i64> {
@@ -50,9 +51,7 @@ fn what_was_taken_up_is_answered_before_the_close() {
         let _machine = beside_others().await;
         let (node, database) = standalone(&[]).await?;
         let mut socket = node.connect(ADMIN_TOKEN).await?;
-        let create = |id: &str, name: &str| {
-            json!({"type": "items", "action": "create", "collection": "categories", "data": {"id": id, "name": name}, "uid": id})
-        };
+        let create = |id: &str, name: &str| json!({"type": "items", "action": "create", "collection": "categories", "data": {"id": id, "name": name}, "uid": id});
         socket.send(&create("s1", "slow")).await?;
         let request = Request::new("POST", "/items/categories").token(ADMIN_TOKEN).json(json!({"id": "h1", "name": "slow"}));
         let base = node.base.clone();
@@ -116,7 +115,9 @@ fn a_second_signal_ends_at_once() {
         let _machine = beside_others().await;
         let (node, database) = standalone(&[("LOG_LEVEL", "info")]).await?;
         let mut socket = node.connect(ADMIN_TOKEN).await?;
-        socket.send(&json!({"type": "items", "action": "create", "collection": "categories", "data": {"id": "x", "name": "stuck"}})).await?;
+        socket
+            .send(&json!({"type": "items", "action": "create", "collection": "categories", "data": {"id": "x", "name": "stuck"}}))
+            .await?;
         until_in_work(&database, 1).await?;
         node.running.signal(Signal::TERM)?;
         eventually("the node is not ready", LIMIT, || async { Ok((node.ready().await? != 200).then_some(())) }).await?;
@@ -138,7 +139,9 @@ fn the_end_comes_in_time_whatever_is_in_work() {
         let _machine = beside_others().await;
         let (node, database) = standalone(&[("GATEWAY_DRAIN_TIMEOUT", "2s"), ("GATEWAY_QUERY_TIMEOUT", "60s")]).await?;
         let mut socket = node.connect(ADMIN_TOKEN).await?;
-        socket.send(&json!({"type": "items", "action": "create", "collection": "categories", "data": {"id": "x", "name": "stuck"}})).await?;
+        socket
+            .send(&json!({"type": "items", "action": "create", "collection": "categories", "data": {"id": "x", "name": "stuck"}}))
+            .await?;
         until_in_work(&database, 1).await?;
         let signal = Instant::now();
         node.running.signal(Signal::TERM)?;

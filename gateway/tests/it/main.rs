@@ -21,11 +21,12 @@ mod harness;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod observability;
 #[cfg(test)]
 mod probe;
 #[cfg(test)]
 mod resume;
-mod limits;
 #[cfg(test)]
 mod rfc6455;

@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 use super::QueryLimits;
 use crate::refusal::Refusal;
 
+/// Objects and lists that one filter may have besides its conditions.
+const AROUND: usize = 8;
 /// Objects in objects; `serde_json` itself refuses text deeper than this.
 const MAX_NESTING: usize = 127;
 /// Above this an integer is not what was sent.
@@ -143,8 +145,8 @@ impl Parser {
         if nesting > MAX_NESTING {
             return Err(Refusal::QueryTooCostly("Max relational depth exceeded".into()));
         }
-        // Four: the member of an `_or`, its field, the object below and the operator.
-        if self.conditions > self.max_conditions.saturating_mul(4) {
+        // Four: the member of an `_or`, its field, the object below and the operator; and what stands around all of them.
+        if self.conditions > self.max_conditions.saturating_mul(4).saturating_add(AROUND) {
             return Err(Refusal::QueryTooCostly(format!("A filter can't have more than {} conditions", self.max_conditions)));
         }
         Ok(())

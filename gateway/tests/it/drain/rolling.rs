@@ -63,7 +63,8 @@ impl Watcher {
         TASKS.spawn("watcher", async move {
             let mut place = place;
             while let Some(mut socket) = connect(ports, place, &stop).await {
-                let subscribe = json!({"type": "subscribe", "collection": "tags", "uid": "t", "query": {"fields": ["id", "label"], "limit": -1}});
+                let subscribe =
+                    json!({"type": "subscribe", "collection": "tags", "uid": "t", "query": {"fields": ["id", "label"], "limit": -1}});
                 if socket.send(&subscribe).await.is_ok() {
                     watch(&mut socket, &view, &inits, &stop).await;
                 }
@@ -145,8 +146,7 @@ fn a_node_is_replaced_under_load_and_nothing_is_lost() {
         let (mut a, b) = tokio::try_join!(node().listen(), node().listen())?;
         let ports = [a.port, b.port];
         let (stop, ends) = (CancellationToken::new(), Arc::new(Ends::default()));
-        let watchers: Vec<Watcher> =
-            (0..CLIENTS).map(|place| Watcher::start(ports, place, Arc::clone(&ends), stop.clone())).collect();
+        let watchers: Vec<Watcher> = (0..CLIENTS).map(|place| Watcher::start(ports, place, Arc::clone(&ends), stop.clone())).collect();
         until_all(&watchers, "everybody has begun", |_, inits| inits > 0).await?;
 
         // Somebody writes past the gateway, others over it, on both nodes.
@@ -157,6 +157,8 @@ fn a_node_is_replaced_under_load_and_nothing_is_lost() {
         let writers: Vec<_> = (0..WRITERS).map(|number| TASKS.spawn("writer", write(ports, number, pause.clone()))).collect();
         let rows = Arc::new(AtomicU32::new(0));
         let (count, ended) = (Arc::clone(&rows), pause.clone());
+        // As often as this machine can bring every change to two hundred clients.
+        let mut pace = tokio::time::interval(Duration::from_millis(50));
         let by_sql = TASKS.spawn("SQL writer", async move {
             while !ended.is_cancelled() {
                 let number = count.fetch_add(1, Ordering::SeqCst);
@@ -167,11 +169,13 @@ fn a_node_is_replaced_under_load_and_nothing_is_lost() {
                     number.saturating_sub(3),
                 );
                 sql.batch_execute(&change).await?;
-                tokio::time::sleep(Duration::from_millis(40)).await;
+                pace.tick().await;
             }
             anyhow::Ok(())
         });
-        let some = async |least: u32| eventually("rows are written", LIMIT, || async { Ok((rows.load(Ordering::SeqCst) >= least).then_some(())) }).await;
+        let some = async |least: u32| {
+            eventually("rows are written", LIMIT, || async { Ok((rows.load(Ordering::SeqCst) >= least).then_some(())) }).await
+        };
         some(20).await?;
 
         // Node A is replaced: it ends in order, and a new one takes its place.
@@ -204,7 +208,8 @@ fn a_node_is_replaced_under_load_and_nothing_is_lost() {
         ensure!(labels == answered, "lost {:?}, unasked {:?}", answered.difference(&labels), labels.difference(&answered));
         ensure!(unanswered.is_disjoint(&labels));
         // Everybody sees what a fresh read shows.
-        let expected: View = sql.query("select id, label from tags", &[]).await?.iter().map(|row| (i64::from(row.get::<_, i32>(0)), row.get(1))).collect();
+        let expected: View =
+            sql.query("select id, label from tags", &[]).await?.iter().map(|row| (i64::from(row.get::<_, i32>(0)), row.get(1))).collect();
         until_all(&watchers, "everybody sees what there is", |view, _| *view == expected).await?;
         stop.cancel();
         a.stop().await?;

@@ -235,6 +235,11 @@ impl Gateway {
         self.admin.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap()
     }
 
+    /// The status of `/ready` on its admin port.
+    pub(crate) async fn ready(&self) -> Result<u16> {
+        Ok(Request::new("GET", "/ready").send(&self.admin).await?.status)
+    }
+
     /// Ends it in order and off the runtime's threads. Dropping does the same, but holds a thread while it waits.
     pub(crate) async fn stop(self) -> Result<()> {
         TASKS.blocking("stop the gateway", move || drop(self)).await.context("stopping panicked")

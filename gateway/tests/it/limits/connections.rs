@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use serde_json::json;
 use service_runtime::guarded_process::Signal;
 
@@ -56,8 +56,7 @@ fn a_socket_counts_for_the_user_that_it_belongs_to_now() {
 #[test]
 fn an_address_and_everybody_have_so_many_on_all_nodes() {
     run(async {
-        let settings =
-            [("GATEWAY_CONNECTIONS_PER_IP", "3"), ("GATEWAY_CONNECTIONS_PER_CLUSTER", "4"), ("IP_TRUST_PROXY", "true")];
+        let settings = [("GATEWAY_CONNECTIONS_PER_IP", "3"), ("GATEWAY_CONNECTIONS_PER_CLUSTER", "4"), ("IP_TRUST_PROXY", "true")];
         let nodes = Nodes::start(&settings).await?;
         let from = |node, address: &str| dial(node, USER).header("x-forwarded-for", address);
         let mut sockets = Vec::new();
@@ -101,7 +100,8 @@ fn the_counts_of_a_killed_node_free_themselves() {
 #[test]
 fn without_redis_limits_hold_per_node() {
     run(async {
-        let mut nodes = Nodes::start(&[("GATEWAY_CONNECTIONS_PER_USER", "3"), ("GATEWAY_LIMITS_LEASE", "1500ms")]).await?;
+        let mut nodes =
+            Nodes::start(&[("GATEWAY_CONNECTIONS_PER_USER", "3"), ("GATEWAY_LIMITS_LEASE", "1500ms"), ("LOG_LEVEL", "info")]).await?;
         let (on_a, on_b) = (dial(&nodes.a, USER), dial(&nodes.b, USER));
         let mut sockets = vec![open(&nodes.a, USER).await?, open(&nodes.a, USER).await?, open(&nodes.b, USER).await?];
         ensure!(refused(&on_a).await? == 429);

@@ -51,7 +51,8 @@ fn messages_in_pieces_have_one_bound_for_the_node() {
         for _ in 1..8 {
             for client in &mut clients {
                 // Who was sent away does not read on for ever.
-                let _sent_away = tokio::time::timeout(Duration::from_secs(5), client.send(&RawFrame::new(CONTINUATION, piece.clone()).more())).await;
+                let _sent_away =
+                    tokio::time::timeout(Duration::from_secs(5), client.send(&RawFrame::new(CONTINUATION, piece.clone()).more())).await;
             }
         }
         until_refused(&node, "message_memory", 1.0).await?;

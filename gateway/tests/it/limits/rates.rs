@@ -59,8 +59,7 @@ fn messages_of_a_user_are_counted_by_all_nodes() {
 #[test]
 fn messages_and_upgrades_of_an_address_are_counted_by_all_nodes() {
     run(async {
-        let settings =
-            [("GATEWAY_MESSAGES_PER_IP", "10/365d"), ("GATEWAY_UPGRADES_PER_IP", "8/365d"), ("IP_TRUST_PROXY", "true")];
+        let settings = [("GATEWAY_MESSAGES_PER_IP", "10/365d"), ("GATEWAY_UPGRADES_PER_IP", "8/365d"), ("IP_TRUST_PROXY", "true")];
         let nodes = Nodes::start(&settings).await?;
         let from = |node: &Gateway, address: &str| dial(node, ADMIN_TOKEN).header("x-forwarded-for", address);
         // On one node, by different users.
@@ -135,7 +134,9 @@ fn failed_logins_of_an_address_are_counted_by_all_nodes() {
         for _good in 0..3 {
             ensure!(login(&nodes.a, "admin@example.com", "password", attacker).await?.status == 200);
         }
-        for (node, email) in [(&nodes.a, "editor@example.com"), (&nodes.a, "nobody@example.com"), (&nodes.b, "a@b.cd"), (&nodes.b, "x@y.zz")] {
+        for (node, email) in
+            [(&nodes.a, "editor@example.com"), (&nodes.a, "nobody@example.com"), (&nodes.b, "a@b.cd"), (&nodes.b, "x@y.zz")]
+        {
             let reply = login(node, email, "wrong", attacker).await?;
             ensure!(reply.status == 401 && code(&reply) == "INVALID_CREDENTIALS", "{reply:?}");
         }
@@ -164,18 +165,18 @@ fn login_attempts_of_a_user_are_counted_by_all_nodes() {
         nodes.database.execute("update directus_settings set auth_login_attempts = 3").await?;
         let status = async || {
             let sql = nodes.database.connect().await?;
-            let row = sql.query_one("select status from directus_users where email = 'editor@example.com'", &[]).await?;
+            let row = sql.query_one("select status from directus_users where email = 'admin@example.com'", &[]).await?;
             anyhow::Ok(row.get::<_, String>(0))
         };
-        let wrong = async |node| login(node, "editor@example.com", "wrong", "10.0.0.1").await.map(|reply| reply.status);
-        let right = async |node| login(node, "editor@example.com", "password", "10.0.0.1").await.map(|reply| reply.status);
+        let wrong = async |node| login(node, "admin@example.com", "wrong", "10.0.0.1").await.map(|reply| reply.status);
+        let right = async |node| login(node, "admin@example.com", "password", "10.0.0.1").await.map(|reply| reply.status);
         for node in [&nodes.a, &nodes.b, &nodes.a] {
             ensure!(wrong(node).await? == 401 && status().await? == "active");
         }
         // A fourth that is wrong would suspend; it does on a node that saw only one of the three.
         ensure!(wrong(&nodes.b).await? == 401 && status().await? == "suspended");
         ensure!(refusals(&nodes.b, "login_attempts").await? == 1.0);
-        nodes.database.execute("update directus_users set status = 'active' where email = 'editor@example.com'").await?;
+        nodes.database.execute("update directus_users set status = 'active' where email = 'admin@example.com'").await?;
         for node in [&nodes.a, &nodes.b] {
             ensure!(wrong(node).await? == 401 && status().await? == "active", "counted anew after the suspension");
         }
