@@ -27,7 +27,7 @@ use crate::feed;
 use crate::http;
 use crate::http::listener::{ListenerLimits, ListenerMetrics};
 use crate::items::ItemsService;
-use crate::limits::{self, LimitReason, Limits};
+use crate::limits::{self, LimitReason, Limits, SharedPlace};
 use crate::logs::{self, Hub, Lines};
 use crate::metrics::{self, Metrics};
 use crate::state::Gateway;
@@ -97,7 +97,8 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     }
     let options = DirectoryOptions { exclude_tables: config.database.exclude_tables.clone() };
     let directory = Directory::load(database.clone(), options).await.context("cannot read schema and access from the database")?;
-    let redis = config.bus.redis.clone().filter(|_| elsewhere).map(|url| (url, ChannelNames::new(config.bus.namespace.clone())));
+    let (tls, names) = (config.bus.redis_tls.clone(), ChannelNames::new(config.bus.namespace.clone()));
+    let redis = config.bus.redis.clone().filter(|_| elsewhere).map(|url| SharedPlace { url, tls, names });
     let limits = Limits::new(&config.limits, redis, Arc::clone(&metrics));
     tasks.spawn("limits", limits::exchange(Arc::clone(&limits), config.limits.lease, parts.clone()));
     let authenticator =

@@ -32,3 +32,4 @@ pub use fixed_window::FixedWindow;
 pub use memory::{Exhausted, MemoryShare, MessageMemory};
 pub use rate::Limited;
 pub use reason::LimitReason;
+pub use shared::SharedPlace;

@@ -6,8 +6,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use change_event::ChannelNames;
-use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::counts::{Counts, Report, Want};
@@ -16,7 +14,7 @@ use super::logins::Logins;
 use super::memory::MessageMemory;
 use super::rate::{Limited, Rate, Used};
 use super::reason::LimitReason;
-use super::shared::{Held, Shared};
+use super::shared::{Held, Shared, SharedPlace};
 use crate::config::LimitsConfig;
 use crate::metrics::Metrics;
 
@@ -51,7 +49,7 @@ pub struct LoginTry(Option<Used>);
 impl Limits {
     /// The limits of `config`, counted with the other nodes where there is a `redis`.
     #[must_use]
-    pub fn new(config: &LimitsConfig, redis: Option<(SecretString, ChannelNames)>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(config: &LimitsConfig, redis: Option<SharedPlace>, metrics: Arc<Metrics>) -> Arc<Self> {
         let rate = |name, reason, rate: Option<_>| rate.map(|rate| Rate::new(name, reason, rate));
         Arc::new(Self {
             messages_per_user: rate("messages", LimitReason::MessagesPerUser, config.messages_per_user),
@@ -63,7 +61,7 @@ impl Limits {
             per_user: config.connections_per_user,
             per_address: config.connections_per_address,
             counts: Counts::default(),
-            shared: redis.map(|(url, names)| Shared::new(url, names, config.lease, metrics.limits_shared.clone())),
+            shared: redis.map(|place| Shared::new(place, config.lease, metrics.limits_shared.clone())),
             memory: MessageMemory::new(config.memory, metrics.message_memory.clone()),
             metrics,
         })

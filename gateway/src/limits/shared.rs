@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use change_capture::bus::{BusError, RedisCommands};
+use change_capture::config::RedisTls;
 use change_event::ChannelNames;
 use prometheus::IntGauge;
 use redis::{FromRedisValue, Script};
@@ -31,9 +32,21 @@ const CALL: Duration = Duration::from_secs(1);
 /// Redis forgets a count that was not told for so long; they are told again every ten minutes.
 const COUNT_LIFE: Duration = Duration::from_secs(60 * 60);
 
+/// The Redis that nodes count in.
+#[derive(Debug, Clone)]
+pub struct SharedPlace {
+    /// Its address.
+    pub url: SecretString,
+    /// Certificates of one's own.
+    pub tls: RedisTls,
+    /// The names of what lies there.
+    pub names: ChannelNames,
+}
+
 /// Where nodes count together.
 pub(super) struct Shared {
     url: SecretString,
+    tls: RedisTls,
     names: ChannelNames,
     /// This process, and no other before or after it.
     node: String,
@@ -75,9 +88,11 @@ impl Addition {
 }
 
 impl Shared {
-    pub(super) fn new(url: SecretString, names: ChannelNames, lease: Duration, gauge: IntGauge) -> Self {
+    pub(super) fn new(place: SharedPlace, lease: Duration, gauge: IntGauge) -> Self {
+        let SharedPlace { url, tls, names } = place;
         Self {
             url,
+            tls,
             names,
             node: Uuid::new_v4().simple().to_string(),
             lease,
@@ -161,7 +176,7 @@ impl Shared {
 
     async fn connect(&self) -> Result<(), BusError> {
         if self.commands.load().is_none() {
-            let connecting = tokio::time::timeout(4 * CALL, RedisCommands::connect(&self.url));
+            let connecting = tokio::time::timeout(4 * CALL, RedisCommands::connect(&self.url, &self.tls));
             let commands = connecting.await.map_err(|_| BusError::Unavailable("no connection in time".into()))??;
             self.commands.store(Some(Arc::new(commands)));
         }

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::link::{Link, Place};
 use super::unavailable;
 use crate::bus::BusError;
+use crate::config::RedisTls;
 
 /// A connection for commands and scripts, to a single server or a cluster; cheap to clone, reconnects by itself.
 #[derive(Clone)]
@@ -23,8 +24,8 @@ impl RedisCommands {
     ///
     /// # Errors
     /// [`BusError::Configuration`] when the URL cannot be used, [`BusError::Unavailable`] when Redis cannot be reached.
-    pub async fn connect(url: &SecretString) -> Result<Self, BusError> {
-        let place = Place::find(url.expose_secret()).await.map_err(|error| {
+    pub async fn connect(url: &SecretString, tls: &RedisTls) -> Result<Self, BusError> {
+        let place = Place::find(url.expose_secret(), tls).await.map_err(|error| {
             if error.kind() == ErrorKind::InvalidClientConfig {
                 // Its text would repeat the URL with its password.
                 BusError::Configuration("the Redis URL cannot be used".into())

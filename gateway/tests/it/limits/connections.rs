@@ -100,8 +100,7 @@ fn the_counts_of_a_killed_node_free_themselves() {
 #[test]
 fn without_redis_limits_hold_per_node() {
     run(async {
-        let mut nodes =
-            Nodes::start(&[("GATEWAY_CONNECTIONS_PER_USER", "3"), ("GATEWAY_LIMITS_LEASE", "1500ms"), ("LOG_LEVEL", "info")]).await?;
+        let mut nodes = Nodes::start(&[("GATEWAY_CONNECTIONS_PER_USER", "3"), ("GATEWAY_LIMITS_LEASE", "1500ms")]).await?;
         let (on_a, on_b) = (dial(&nodes.a, USER), dial(&nodes.b, USER));
         let mut sockets = vec![open(&nodes.a, USER).await?, open(&nodes.a, USER).await?, open(&nodes.b, USER).await?];
         ensure!(refused(&on_a).await? == 429);
