@@ -17,6 +17,7 @@ use secrecy::SecretString;
 use service_runtime::admin::{self, Health, Phase};
 use service_runtime::config::{Environment, Fault, Lookup, Reader, Setting, parse_env_file};
 use service_runtime::telemetry::{self, LogStyle};
+use service_runtime::trace::{self, TraceConfig};
 use service_runtime::{Backoff, CancellationToken, Tasks, signals};
 use tokio::net::TcpListener;
 use tokio_postgres::Client;
@@ -78,6 +79,7 @@ struct ProcessConfig {
     admin: Option<SocketAddr>,
     log_level: String,
     log_style: LogStyle,
+    traces: Option<TraceConfig>,
 }
 
 /// Runs the command line of this process.
@@ -93,7 +95,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    telemetry::start(&config.log_level, config.log_style, None);
+    let traces = telemetry::start(&config.log_level, config.log_style, None, config.traces.as_ref());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -101,7 +103,9 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(command(cli.command, config)) {
+    let ended = runtime.block_on(command(cli.command, config));
+    traces.finish();
+    match ended {
         Ok(code) => code,
         Err(error) => {
             complain(&format!("{error:#}\n"));
@@ -259,6 +263,7 @@ fn read(lookup: &dyn Lookup, needs_bus: bool) -> Result<ProcessConfig, Vec<Fault
         admin: host.filter(|_| port != 0).map(|host| SocketAddr::new(host, port)),
         log_level: reader.text_or("LOG_LEVEL", "info"),
         log_style,
+        traces: TraceConfig::from_reader(&mut reader, "tidegate-change-capture"),
     };
     match reader.finish(config) {
         // A fault of the database settings says more than that they are missing.
@@ -305,7 +310,7 @@ fn status_text(status: &Status) -> Result<String, std::fmt::Error> {
 }
 
 fn settings_text() -> String {
-    let all = [DATABASE_SETTINGS, BUS_SETTINGS, CAPTURE_SETTINGS, crate::BUS_CAPACITY_SETTINGS, PROCESS_SETTINGS].concat();
+    let all = [DATABASE_SETTINGS, BUS_SETTINGS, CAPTURE_SETTINGS, crate::BUS_CAPACITY_SETTINGS, PROCESS_SETTINGS, trace::SETTINGS].concat();
     let lines: String = all.iter().map(|setting| format!("  {:<32} {} [{}]\n", setting.name, setting.help, setting.default)).collect();
     format!("Settings (environment variables; durations take a unit, such as 10s or 500ms):\n{lines}")
 }
@@ -345,7 +350,7 @@ mod tests {
     #[test]
     fn help_names_every_setting_once() {
         let text = settings_text();
-        for setting in [DATABASE_SETTINGS, BUS_SETTINGS, CAPTURE_SETTINGS, PROCESS_SETTINGS].concat() {
+        for setting in [DATABASE_SETTINGS, BUS_SETTINGS, CAPTURE_SETTINGS, PROCESS_SETTINGS, trace::SETTINGS].concat() {
             assert_eq!(text.matches(&format!("  {} ", setting.name)).count(), 1, "{}", setting.name);
         }
     }

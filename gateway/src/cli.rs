@@ -135,11 +135,13 @@ fn with_config(environment: &Environment, role: Role, then: impl FnOnce(Config, 
         Ok(capacity) => capacity,
         Err(faults) => return usage(&faults),
     };
-    let lines = logs::start(&config);
+    let (lines, traces) = logs::start(&config);
     for name in Config::unknown_names(environment) {
         tracing::warn!(name, "this setting is not known; is it misspelt?");
     }
-    then(config, capacity, lines)
+    let code = then(config, capacity, lines);
+    traces.finish();
+    code
 }
 
 /// Runs `work` on the runtime until it ends or a signal asks it to.
@@ -179,7 +181,7 @@ fn usage(faults: &[Fault]) -> ExitCode {
 /// All settings of this program.
 fn settings() -> Vec<&'static Setting> {
     let mut all: Vec<&Setting> = SETTINGS.iter().collect();
-    let shared = change_capture::SETTINGS.iter().chain(change_capture::BUS_CAPACITY_SETTINGS);
+    let shared = change_capture::SETTINGS.iter().chain(change_capture::BUS_CAPACITY_SETTINGS).chain(service_runtime::trace::SETTINGS);
     all.extend(shared.filter(|setting| !SETTINGS.iter().any(|own| own.name == setting.name)));
     all
 }

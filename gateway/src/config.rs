@@ -17,6 +17,7 @@ use regex::Regex;
 use secrecy::SecretString;
 use service_runtime::config::{Fault, Lookup, Reader};
 use service_runtime::telemetry::LogStyle;
+use service_runtime::trace::TraceConfig;
 
 pub use limits::{LimitsConfig, RatePerKey};
 pub use settings::SETTINGS;
@@ -30,6 +31,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// `PUBLIC_URL`.
     pub public_url: String,
+    /// The `OTEL_` settings; `None` sends no traces.
+    pub traces: Option<TraceConfig>,
     /// `LOG_LEVEL`, `LOG_STYLE`.
     pub log: LogConfig,
     /// `DB_*`.
@@ -331,6 +334,7 @@ impl Config {
             listen: SocketAddr::new(host, port),
             admin: (admin_port != 0).then(|| SocketAddr::new(host, admin_port)),
             public_url: r.text_or("PUBLIC_URL", "/"),
+            traces: TraceConfig::from_reader(&mut r, "tidegate-gateway"),
             log: LogConfig { level: r.text_or("LOG_LEVEL", "info"), style: log_style(&r) },
             database: DatabaseConfig {
                 connection,

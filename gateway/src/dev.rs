@@ -84,7 +84,7 @@ async fn serve(
     let worker = WorkerConfig::from_reader(&mut reader, config.database.connection.clone());
     let capacity = BusCapacity::from_reader(&mut reader);
     let (worker, capacity) = reader.finish((worker, capacity)).map_err(|faults| anyhow::anyhow!(list(&faults)))?;
-    let lines = logs::start(&config);
+    let (lines, traces) = logs::start(&config);
 
     let database = Database::new(&config.database)?;
     bootstrap::bootstrap(&database, AdminSettings::read(&environment)).await.context("cannot create the system tables")?;
@@ -93,12 +93,14 @@ async fn serve(
     let text = greeting(options, postgres);
     let page = Page { html: PAGE.replace("{{token}}", DEMO_TOKEN).replace("{{psql}}", &escape_html(&psql(postgres))) };
     let ready = Box::new(move || say(&text));
-    app::run(
+    let ended = app::run(
         Run { config, capacity, worker: Worker::Embedded(Box::new(worker)), page: Some(page), ready: Some(ready), lines },
         tasks,
         shutdown,
     )
-    .await
+    .await;
+    traces.finish();
+    ended
 }
 
 /// The environment of a node on the private Postgres. What the user set himself about sockets and limits stays.

@@ -9,8 +9,10 @@ mod access_change;
 use std::sync::Arc;
 
 use change_capture::bus::{BusError, FeedControl, FeedItem, FeedItems};
+use change_event::ChangeEvent;
 use service_runtime::CancellationToken;
 use service_runtime::admin::{Health, Phase};
+use tracing::Span;
 
 use crate::logs;
 use crate::state::Gateway;
@@ -56,6 +58,7 @@ pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shut
             None => return,
             Some(FeedItem::Event(event)) => {
                 state.metrics.event_received(event.written_at);
+                let span = received(&event);
                 if WATCHED.contains(&&*event.collection) || state.directory.concerns(&event.collection) {
                     access_change::apply(&state, &event).await;
                 }
@@ -68,7 +71,7 @@ pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shut
                     let _delivered = delivered.await;
                 }
                 let (transaction, collection) = (event.transaction, Arc::clone(&event.collection));
-                last = Some((transaction, collection, state.subscriptions.event(event).await));
+                last = Some((transaction, collection, state.subscriptions.event(event, span).await));
             }
             Some(FeedItem::Gap { collection, reason }) => {
                 tracing::warn!(collection = &*collection, ?reason, "changes were lost on the bus; views are read again");
@@ -93,6 +96,22 @@ pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shut
             }
         }
     }
+}
+
+/// The node's part of the trace that an event carries: until it has been delivered.
+fn received(event: &ChangeEvent) -> Span {
+    let Some(traceparent) = event.traceparent.as_ref().filter(|_| service_runtime::trace::is_on()) else { return Span::none() };
+    let span = service_runtime::span!(
+        parent: None,
+        "receive",
+        "otel.kind" = "consumer",
+        "messaging.system" = "tidegate",
+        "messaging.destination.name" = &*event.collection,
+        "tidegate.epoch" = event.epoch.0,
+        "tidegate.sequence" = event.sequence.0
+    );
+    service_runtime::trace::continue_from(&span, traceparent);
+    span
 }
 
 /// `POST /utils/cache/clear`: what this node holds of schema and access is read again, and everything that follows from

@@ -16,6 +16,7 @@ mod reply;
 mod request_log;
 mod server;
 mod system;
+mod trace;
 pub mod upgrade;
 mod users;
 mod utils;
@@ -66,13 +67,17 @@ pub fn router(state: &Arc<Gateway>, page: Option<Page>) -> Router {
     if let Some(page) = page {
         router = router.route("/", get(move || async move { Html(page.html) }));
     }
-    router
+    router = router
         .fallback(fallback)
         .layer(DefaultBodyLimit::max(state.config.max_payload))
         .layer(middleware::from_fn_with_state(Arc::clone(state), bound::bound))
         .layer(middleware::from_fn_with_state(Arc::clone(state), cors::apply))
-        .layer(middleware::from_fn(request_log::write))
-        .with_state(Arc::clone(state))
+        .layer(middleware::from_fn(request_log::write));
+    if state.config.traces.is_some() {
+        // Around everything, so that the line of a request names its trace.
+        router = router.layer(middleware::from_fn(trace::apply));
+    }
+    router.with_state(Arc::clone(state))
 }
 
 /// The sockets have paths of the user's choice; what is none of them does not exist.

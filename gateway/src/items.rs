@@ -133,6 +133,7 @@ impl ItemsService {
     ///
     /// # Errors
     /// The refusal that the client is told, or a fault of the database.
+    #[tracing::instrument(level = "info", target = "tidegate::trace", name = "read", skip_all, fields(tidegate.collection = collection))]
     pub async fn read(&self, context: &ItemsContext, collection: &str, target: ReadTarget, query: &Value) -> Result<Answer, ItemsError> {
         let _timed = self.operations.timed(Operation::Read);
         let collection = self.planner(context).check_collection(collection, Action::Read)?;
@@ -144,6 +145,7 @@ impl ItemsService {
     ///
     /// # Errors
     /// The refusal that the client is told, or a fault of the database. A refusal of the read back comes after the commit.
+    #[tracing::instrument(level = "info", target = "tidegate::trace", name = "create", skip_all, fields(tidegate.collection = collection))]
     pub async fn create(&self, context: &ItemsContext, collection: &str, data: &Value, query: &Value) -> Result<Answer, ItemsError> {
         let _timed = self.operations.timed(Operation::Create);
         let collection = self.planner(context).check_collection(collection, Action::Create)?;
@@ -169,6 +171,7 @@ impl ItemsService {
     ///
     /// # Errors
     /// The refusal that the client is told, or a fault of the database. A refusal of the read back comes after the commit.
+    #[tracing::instrument(level = "info", target = "tidegate::trace", name = "update", skip_all, fields(tidegate.collection = collection))]
     pub async fn update(
         &self,
         context: &ItemsContext,
@@ -220,6 +223,7 @@ impl ItemsService {
     ///
     /// # Errors
     /// The refusal that the client is told, or a fault of the database.
+    #[tracing::instrument(level = "info", target = "tidegate::trace", name = "delete", skip_all, fields(tidegate.collection = collection))]
     pub async fn delete(
         &self,
         context: &ItemsContext,

@@ -17,7 +17,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use change_capture::bus::Bus;
-use service_runtime::{CancellationToken, telemetry};
+use service_runtime::CancellationToken;
+use service_runtime::telemetry::{self, ExtraLayer};
+use service_runtime::trace::Traces;
 use tokio::sync::mpsc;
 
 use crate::config::Config;
@@ -34,16 +36,14 @@ pub const TOPIC: &str = "logs";
 /// The lines of this process on their way to the bus.
 pub type Lines = mpsc::Receiver<Record>;
 
-/// Starts logging, to standard output and, where the logs endpoint is on, to the bus.
-#[must_use]
-pub fn start(config: &Config) -> Option<Lines> {
+/// Starts logging, to standard output and, where the logs endpoint is on, to the bus; and the export of traces.
+pub fn start(config: &Config) -> (Option<Lines>, Traces) {
     let Some(endpoint) = &config.websockets.logs else {
-        telemetry::start(&config.log.level, config.log.style, None);
-        return None;
+        return (None, telemetry::start(&config.log.level, config.log.style, None, config.traces.as_ref()));
     };
     let (layer, lines) = layer(Level::parse(&endpoint.level).unwrap_or(Level::Info));
-    telemetry::start(&config.log.level, config.log.style, Some((Box::new(layer), &endpoint.level)));
-    Some(lines)
+    let extra = Some((Box::new(layer) as ExtraLayer, endpoint.level.as_str()));
+    (Some(lines), telemetry::start(&config.log.level, config.log.style, extra, config.traces.as_ref()))
 }
 
 /// Publishes this node's lines until `shutdown`.

@@ -14,6 +14,7 @@ pub mod tasks;
 pub mod telemetry;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod trace;
 
 pub use backoff::Backoff;
 pub use tasks::Tasks;

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use change_event::{ChangeEvent, Sequence};
+use tracing::Span;
 
 use super::event::{event, is_schema_change};
 use super::ledger::{Heads, Ledger};
 use super::outbox::OutboxRow;
+use super::trace::Traced;
 use crate::bus::{Bus, BusError, Fence, weight};
 use crate::metrics::CaptureMetrics;
 
@@ -27,6 +29,9 @@ pub(super) struct Batch {
     pub(super) schema_changed: bool,
     pub(super) transactions: usize,
     last_xid: u64,
+    /// One per transaction on its way, where traces are exported; they end with the publication.
+    spans: Vec<Span>,
+    traced: Option<Traced>,
 }
 
 impl Batch {
@@ -42,11 +47,27 @@ impl Batch {
             self.last_xid = row.xid;
             self.transactions += 1;
         }
-        let event = Arc::new(event(row, ledger.epoch, sequence, metrics));
+        let mut event = event(row, ledger.epoch, sequence, metrics);
+        if service_runtime::trace::is_on() {
+            self.trace(&mut event);
+        }
+        let event = Arc::new(event);
         self.moved.insert(Arc::clone(&event.collection), sequence);
         self.schema_changed |= is_schema_change(&event);
         self.bytes += weight(&event);
         self.events.push(event);
+    }
+
+    /// The event goes on in the span of its transaction.
+    fn trace(&mut self, event: &mut ChangeEvent) {
+        let known = self.traced.take().filter(|traced| traced.covers(event));
+        let traced = known.unwrap_or_else(|| {
+            let traced = Traced::begin(event);
+            self.spans.push(traced.span());
+            traced
+        });
+        event.traceparent = traced.traceparent();
+        self.traced = Some(traced);
     }
 
     /// Whether it is time to publish.
@@ -67,6 +88,8 @@ impl Batch {
             metrics.publish_lag_seconds.observe(Duration::from_micros(u64::try_from(lag).unwrap_or(0)).as_secs_f64());
         }
         self.bytes = 0;
+        self.spans.clear();
+        self.traced = None;
         Ok(())
     }
 }

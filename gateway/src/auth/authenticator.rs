@@ -9,6 +9,8 @@ use access::statement::{Parameter, Statement};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use service_runtime::Tasks;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use super::claims::{NewToken, Signer};
@@ -64,7 +66,9 @@ impl Authenticator {
     /// Times and counts one proof of an identity.
     pub(super) async fn observed<T>(&self, method: Method, proof: impl Future<Output = Result<T, AuthError>>) -> Result<T, AuthError> {
         let _timed = self.metrics.timed(method);
-        let outcome = proof.await;
+        let span = service_runtime::span!("authenticate", "tidegate.method" = method.label(), "tidegate.outcome" = Empty);
+        let outcome = proof.instrument(span.clone()).await;
+        span.record("tidegate.outcome", AuthMetrics::outcome(&outcome));
         self.metrics.count(method, &outcome);
         outcome
     }

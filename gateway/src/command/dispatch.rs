@@ -13,6 +13,7 @@ use bytes::BytesMut;
 use futures_util::FutureExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::auth::Identity;
 use crate::connection::endpoint::{Conversation, Endpoint, RightsChange};
@@ -190,14 +191,16 @@ impl RestConversation {
     fn start(&self, permit: OwnedSemaphorePermit, kind: MessageType, uid: Option<Uid>, work: impl Future<Output = ()> + Send + 'static) {
         let (state, session) = self.both();
         let memory = self.session.take_message_memory();
-        self.state.tasks.spawn(kind.name(), async move {
+        let span = service_runtime::span!(parent: None, "message", "otel.name" = kind.name(), "otel.kind" = "server");
+        let work = async move {
             if AssertUnwindSafe(work).catch_unwind().await.is_err() {
                 let error = ClientError::Internal(Cause::new("a command panicked"));
                 refuse(&state, &session, kind, &error, uid.as_ref());
             }
             // Answered before it counts as done: who waits for all permits finds every answer in the queue.
             drop((memory, permit));
-        });
+        };
+        self.state.tasks.spawn(kind.name(), work.instrument(span));
     }
 
     fn both(&self) -> (Arc<Gateway>, Arc<Session>) {

@@ -34,7 +34,13 @@ fn every_key_that_is_read_is_documented() {
         .asked
         .borrow()
         .iter()
-        .filter(|name| !SETTINGS.iter().chain(change_capture::SETTINGS).any(|setting| setting.name == name.as_str()))
+        .filter(|name| {
+            !SETTINGS
+                .iter()
+                .chain(change_capture::SETTINGS)
+                .chain(service_runtime::trace::SETTINGS)
+                .any(|setting| setting.name == name.as_str())
+        })
         .cloned()
         .collect();
     assert_eq!(undocumented, Vec::<String>::new());

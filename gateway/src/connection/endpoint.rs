@@ -58,4 +58,14 @@ pub trait Conversation: Send {
 impl EndpointKind {
     /// All kinds.
     pub const ALL: [Self; 3] = [Self::Rest, Self::GraphQl, Self::Logs];
+
+    /// The name in metrics and traces.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::GraphQl => "graphql",
+            Self::Logs => "logs",
+        }
+    }
 }

@@ -22,6 +22,8 @@ use axum::http::header::{CONNECTION, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::auth::{AuthError, Identity};
 use crate::config::AuthMode;
@@ -100,7 +102,8 @@ pub async fn upgrade<E: Endpoint>(state: &Arc<Gateway>, gate: Gate, endpoint: E,
     }
     let handover = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
-    match admit(state, gate, &parts).await {
+    let span = service_runtime::span!("upgrade", "tidegate.endpoint" = gate.kind.label(), "tidegate.refused" = Empty);
+    match admit(state, gate, &parts).instrument(span.clone()).await {
         Ok(admitted) => {
             let reply = admitted.handshake.reply();
             let permit = parts.extensions.get::<ConnectionPermit>().cloned();
@@ -108,6 +111,7 @@ pub async fn upgrade<E: Endpoint>(state: &Arc<Gateway>, gate: Gate, endpoint: E,
             reply
         }
         Err(refused) => {
+            span.record("tidegate.refused", refused.label());
             state.metrics.refused_upgrades.with_label_values(&[refused.label()]).inc();
             if let Some(limit) = refused.uncounted() {
                 state.metrics.refused(limit);

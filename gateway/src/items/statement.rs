@@ -68,6 +68,11 @@ pub(super) fn forget_keys() -> Statement {
     Statement { text: "SELECT set_config('tidegate.keys', '', true)".to_owned(), parameters: Vec::new() }
 }
 
+/// What the transaction changes goes on in the trace of this `traceparent`: the capture triggers read it.
+pub(super) fn hand_on(traceparent: String) -> Statement {
+    Statement { text: "SELECT set_config('tidegate.traceparent', $1, true)".to_owned(), parameters: vec![Parameter::Text(traceparent)] }
+}
+
 /// Moves the sequence of an auto-increment key past a key that was supplied. It never moves backwards: others may have taken
 /// numbers that are not committed yet.
 pub(super) fn advance_sequence(collection: &Collection) -> Statement {

@@ -16,6 +16,7 @@ use access::variables::{Variables, paths_in, resolve_value};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use tracing::Span;
 
 use crate::auth::hash_password;
 use crate::database::{DatabaseError, RawText, Row, Transaction, sqlstate};
@@ -33,6 +34,8 @@ pub(super) struct Write<'s> {
     mutations: u64,
     /// The keys of an update or delete are set, and must not reach another statement.
     keyed: bool,
+    /// Lasts as long as the transaction; what it changes goes on from here.
+    _span: Span,
 }
 
 /// A row that was written.
@@ -57,8 +60,12 @@ struct NoRow;
 impl<'s> Write<'s> {
     /// Begins.
     pub(super) async fn begin(service: &'s ItemsService, context: &'s ItemsContext) -> Result<Self, ItemsError> {
-        let transaction = service.database.transaction().await?;
-        Ok(Self { service, context, transaction, now: Timestamp::now(), mutations: 0, keyed: false })
+        let mut transaction = service.database.transaction().await?;
+        let span = service_runtime::span!("write");
+        if let Some(traceparent) = service_runtime::trace::traceparent(&span) {
+            transaction.query(&statement::hand_on(traceparent)).await?;
+        }
+        Ok(Self { service, context, transaction, now: Timestamp::now(), mutations: 0, keyed: false, _span: span })
     }
 
     /// Makes everything durable.

@@ -109,7 +109,13 @@ impl AuthMetrics {
 
     /// Counts the outcome of a proof.
     pub fn count<T>(&self, method: Method, outcome: &Result<T, AuthError>) {
-        let outcome = match outcome {
+        self.outcomes.with_label_values(&[method.label(), Self::outcome(outcome)]).inc();
+    }
+
+    /// The name of an outcome in metrics and traces.
+    #[must_use]
+    pub const fn outcome<T>(outcome: &Result<T, AuthError>) -> &'static str {
+        match outcome {
             Ok(_) => "accepted",
             Err(AuthError::InvalidCredentials) => "invalid_credentials",
             Err(AuthError::InvalidToken) => "invalid_token",
@@ -118,8 +124,7 @@ impl AuthMetrics {
             Err(AuthError::InvalidOtp) => "invalid_otp",
             Err(AuthError::Unavailable(_)) => "unavailable",
             Err(AuthError::TooManyFailures { .. }) => "limited",
-        };
-        self.outcomes.with_label_values(&[method.label(), outcome]).inc();
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use change_capture::bus::StreamHead;
 use change_event::{ChangeEvent, Snapshot, TransactionId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use crate::connection::frame::Frame;
 use crate::connection::send_queue::SendQueue;
@@ -44,8 +46,8 @@ pub(super) enum Command {
     Regroup { subscription: SubscriptionId, planned: Option<Box<Planned>> },
     /// No more of those for now: whoever's view became another one is sent it.
     Settle,
-    /// A change; answers when it has been delivered.
-    Event(Arc<ChangeEvent>, oneshot::Sender<()>),
+    /// A change, and the span that ends with its delivery; answers when it has been delivered.
+    Event(Arc<ChangeEvent>, Span, oneshot::Sender<()>),
     /// Changes were lost: every view is read again.
     Gap,
     /// Answers when everything before it is done.
@@ -163,8 +165,15 @@ impl CollectionTask {
                     self.read_again(&key, Audience::Owed).await;
                 }
             }
-            Command::Event(event, done) => {
-                self.event(&event).await;
+            Command::Event(event, received, done) => {
+                if received.is_disabled() {
+                    self.event(&event).await;
+                } else {
+                    let span = service_runtime::span!(parent: &received, "deliver", "tidegate.groups" = self.groups.len(), "tidegate.frames" = Empty);
+                    let before = self.metrics.deliveries.get();
+                    Box::pin(self.event(&event)).instrument(span.clone()).await;
+                    span.record("tidegate.frames", self.metrics.deliveries.get().saturating_sub(before));
+                }
                 // The feed waits only where the next event is of the same transaction.
                 let _heard = done.send(());
             }

@@ -11,6 +11,7 @@ use change_capture::bus::{Bus, BusError, FeedControl, StreamHead};
 use change_event::{ChangeEvent, Snapshot};
 use service_runtime::Tasks;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tracing::Span;
 
 use crate::connection::session::{ConnectionId, Session};
 use crate::database::{Database, DatabaseError};
@@ -331,11 +332,11 @@ impl Registry {
         self.feed.subscribe(collection).await.map(|_head| ())
     }
 
-    /// Hands an event to its collection. The answer comes when it has been delivered.
-    pub async fn event(&self, event: Arc<ChangeEvent>) -> oneshot::Receiver<()> {
+    /// Hands an event to its collection. The answer comes when it has been delivered; until then `span` lasts.
+    pub async fn event(&self, event: Arc<ChangeEvent>, span: Span) -> oneshot::Receiver<()> {
         let (done, delivered) = oneshot::channel();
         let collection = Arc::clone(&event.collection);
-        self.tell(&collection, Command::Event(event, done)).await;
+        self.tell(&collection, Command::Event(event, span, done)).await;
         delivered
     }
 

@@ -2,8 +2,10 @@
 //!
 //! It must never compare with a list of its own: the documents that are shipped are what the programs are held against.
 
+mod collector;
 mod document;
 mod scrape;
+mod traces;
 
 use anyhow::{Context as _, Result};
 use service_runtime::guarded_process::free_port;
@@ -14,6 +16,9 @@ use crate::harness::gateway::{Gateway, Program, Running, change_capture_path};
 use crate::harness::http::Request;
 use crate::harness::postgres::Database;
 use crate::harness::{beside_others, eventually};
+
+/// Which process a span is of.
+const INSTANCE: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
 /// Redis, a worker with an admin port, and nodes, with settings of the test's own.
 struct Deployment {
@@ -36,11 +41,13 @@ impl Deployment {
         let admin = free_port()?;
         let program = Program::new(&change_capture_path()?, &["run"]).database(&database).env("REDIS", redis.url());
         let program = program.env("HOST", "127.0.0.1").env("CAPTURE_ADMIN_PORT", admin.to_string()).env("CONFIG_PATH", "/dev/null");
+        let program = program.env(INSTANCE, "service.instance.id=worker");
         let worker = set(program).start()?;
         let worker_admin = format!("http://127.0.0.1:{admin}");
         let mut started = Vec::new();
-        for _ in 0..nodes {
-            started.push(set(Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url())).listen().await?);
+        for node in 0..nodes {
+            let program = Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url());
+            started.push(set(program.env(INSTANCE, format!("service.instance.id=node-{node}"))).listen().await?);
         }
         let deployment = Self { nodes: started, worker, worker_admin, redis, database, _machine: machine };
         eventually("the worker leads", std::time::Duration::from_secs(30), || async {
