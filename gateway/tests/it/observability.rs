@@ -4,6 +4,7 @@
 
 mod collector;
 mod document;
+mod prometheus;
 mod scrape;
 mod traces;
 

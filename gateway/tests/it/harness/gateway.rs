@@ -224,6 +224,11 @@ impl Gateway {
         found.map(|line| Ok(line.rsplit(' ').next().unwrap_or_default().parse::<f64>()?)).sum()
     }
 
+    /// `127.0.0.1:<port>` of its admin port.
+    pub(crate) fn admin_address(&self) -> &str {
+        self.admin.trim_start_matches("http://")
+    }
+
     /// A scrape of its admin port.
     pub(crate) async fn metrics(&self) -> Result<String> {
         let reply = Request::new("GET", "/metrics").send(&self.admin).await?;

@@ -54,7 +54,7 @@ fn value(text: &str, series: &str) -> f64 {
 }
 
 /// One of everything that a client does.
-async fn use_it(node: &Gateway) -> Result<()> {
+pub(super) async fn use_it(node: &Gateway) -> Result<()> {
     let mut socket = node.connect(ADMIN_TOKEN).await?;
     socket.ask(json!({"type": "subscribe", "collection": "tags", "uid": "s", "query": {"fields": ["id", "label"]}})).await?;
     let create = Request::new("POST", "/items/tags").token(ADMIN_TOKEN).json(json!({"label": "seen"}));
