@@ -1,4 +1,4 @@
-// All sockets drop at the same moment while rows are written, come back to another node, and go on from where they were.
+// All sockets drop at the same moment, twice, while rows are written, come back to another node, and go on from where they were.
 
 import exec from 'k6/execution';
 import { setTimeout } from 'k6/timers';
@@ -24,7 +24,7 @@ export const options = {
 export default async function () {
 	begin();
 	const storms = [];
-	for (let n = 1; n <= STORMS; n++) storms.push(exec.scenario.startTime + (3 + (settings.seconds * n) / (STORMS + 1)) * 1000);
+	for (let n = 1; n <= STORMS; n++) storms.push(exec.scenario.startTime + (3 + ((settings.seconds - 3) * n) / (STORMS + 1)) * 1000);
 	await share(settings.sockets, 2, (index) => {
 		let storm = 0;
 		return follow({
