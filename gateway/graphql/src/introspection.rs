@@ -121,7 +121,6 @@ impl<'t> Writer<'t> {
             Node::Type(layers, base) => self.ty(layers, base, member),
             Node::Field(field) => match member.name {
                 "name" => self.done(|w| w.text(Some(&field.name))),
-                "description" => self.done(|w| w.text(field.note.as_deref())),
                 "args" => self.list(field.arguments().iter().map(Node::Input), member),
                 "type" => self.object(Node::Type(field.ty.wrap.layers(), field.ty.base), &member.below),
                 "isDeprecated" => self.done(|w| w.out.push_str("false")),
@@ -129,7 +128,6 @@ impl<'t> Writer<'t> {
             },
             Node::Input(input) => match member.name {
                 "name" => self.done(|w| w.text(Some(&input.name))),
-                "description" => self.done(|w| w.text(input.note.as_deref())),
                 "type" => self.object(Node::Type(input.ty.wrap.layers(), input.ty.base), &member.below),
                 "isDeprecated" => self.done(|w| w.out.push_str("false")),
                 _ => self.done(|w| w.text(None)),

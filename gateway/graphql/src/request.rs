@@ -111,4 +111,8 @@ fn refused(message: &str) -> Refused {
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;

@@ -8,6 +8,8 @@ pub(crate) mod definition;
 pub(crate) mod natural;
 mod sdl;
 #[cfg(test)]
+mod size;
+#[cfg(test)]
 mod tests;
 mod view;
 

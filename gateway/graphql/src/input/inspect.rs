@@ -34,7 +34,7 @@ fn write(text: &mut String, value: &Value, depth: usize) {
             text.push_str(&crate::document::print::quoted(string.get(..end).unwrap_or_default()));
         }
         Value::Array(items) if items.is_empty() => text.push_str("[]"),
-        Value::Array(_) if depth > MAX_DEPTH => text.push_str("[Array]"),
+        Value::Array(_) if depth >= MAX_DEPTH => text.push_str("[Array]"),
         Value::Array(items) => {
             text.push('[');
             for (place, item) in items.iter().take(MAX_ITEMS).enumerate() {
@@ -51,7 +51,7 @@ fn write(text: &mut String, value: &Value, depth: usize) {
             text.push(']');
         }
         Value::Object(members) if members.is_empty() => text.push_str("{}"),
-        Value::Object(_) if depth > MAX_DEPTH => text.push_str("[Object]"),
+        Value::Object(_) if depth >= MAX_DEPTH => text.push_str("[Object]"),
         Value::Object(members) => {
             text.push_str("{ ");
             for (place, (key, member)) in members.iter().enumerate() {
@@ -78,7 +78,7 @@ mod tests {
         for (value, text) in [
             (json!({"nope": 5}), "{ nope: 5 }"),
             (json!([1, "a", null, true]), "[1, \"a\", null, true]"),
-            (json!({"a": {"b": {"c": {"d": 1}}}}), "{ a: { b: { c: [Object] } } }"),
+            (json!({"a": {"b": {"c": {"d": 1}}}}), "{ a: { b: [Object] } }"),
             (json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]), "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ... 2 more items]"),
             (json!({}), "{}"),
         ] {

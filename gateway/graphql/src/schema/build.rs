@@ -162,7 +162,7 @@ impl<'s> Builder<'s, '_> {
                     .into_iter()
                     .map(|(name, ty, wrap)| {
                         let base = self.want(Wanted::BuiltIn(ty));
-                        Input { name: self.word(name), ty: TypeRef { base, wrap }, note: None }
+                        Input { name: self.word(name), ty: TypeRef { base, wrap } }
                     })
                     .collect(),
             ),
@@ -175,7 +175,7 @@ impl<'s> Builder<'s, '_> {
                             .iter()
                             .map(|(name, scalar, wrap)| {
                                 let base = self.scalar(*scalar);
-                                Input { name: self.word(name), ty: TypeRef { base, wrap: *wrap }, note: None }
+                                Input { name: self.word(name), ty: TypeRef { base, wrap: *wrap } }
                             })
                             .collect();
                         self.field(name, TypeRef { base, wrap }, some(arguments))
@@ -354,7 +354,7 @@ impl<'s> Builder<'s, '_> {
                     Some(Link::Any(_)) => (TypeRef::plain(self.want(Wanted::Union(name, &field.name))), None),
                     None => (self.column(read, seen, granted), None),
                 };
-                fields.push(Field { name: Arc::clone(&field.name), ty, arguments, note: note(field) });
+                fields.push(Field { name: Arc::clone(&field.name), ty, arguments });
                 if let Some(functions) = self.functions(name, field) {
                     fields.push(self.field(&format!("{}_func", field.name), TypeRef::plain(functions), None));
                 }
@@ -374,7 +374,7 @@ impl<'s> Builder<'s, '_> {
                     Some(Link::One(_) | Link::Many(_)) => TypeRef::plain(self.scalar(Scalar::Json)),
                     Some(Link::Any(_)) | None => self.column(view, seen, granted),
                 };
-                fields.push(Field { name: Arc::clone(&field.name), ty, arguments: None, note: note(field) });
+                fields.push(Field { name: Arc::clone(&field.name), ty, arguments: None });
                 if view.action == Action::Read
                     && let Some(functions) = self.functions(name, field)
                 {
@@ -502,7 +502,7 @@ impl<'s> Builder<'s, '_> {
                 Some(Link::Many(target)) => TypeRef { base: self.want(nested(target)), wrap: Wrap::List },
                 Some(Link::Any(_)) | None => self.column(view, seen, granted),
             };
-            fields.push(Input { name: Arc::clone(&granted.field.name), ty, note: note(granted.field) });
+            fields.push(Input { name: Arc::clone(&granted.field.name), ty });
         }
         fields.into()
     }
@@ -557,11 +557,11 @@ impl<'s> Builder<'s, '_> {
     }
 
     fn field(&mut self, name: &str, ty: TypeRef, arguments: Arguments) -> Field {
-        Field { name: self.word(name), ty, arguments, note: None }
+        Field { name: self.word(name), ty, arguments }
     }
 
     fn argument(&mut self, name: &str, ty: TypeRef) -> Input {
-        Input { name: self.word(name), ty, note: None }
+        Input { name: self.word(name), ty }
     }
 }
 
@@ -661,10 +661,6 @@ fn unique_inputs(fields: Vec<Input>) -> Box<[Input]> {
     let mut fields = sorted(fields);
     fields.dedup_by(|later, first| later.name == first.name);
     fields.into()
-}
-
-fn note(_: &Column) -> Option<Arc<str>> {
-    None
 }
 
 /// The scalar of a field that leads nowhere.

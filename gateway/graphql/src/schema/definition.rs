@@ -2,7 +2,7 @@
 //!
 //! It must never refer to a type of another table: ids are places in one table and mean nothing elsewhere.
 //!
-//! Cost: a field is 72 bytes and shares its name with the overview; lists of arguments are shared by all fields that take
+//! Cost: a field is 40 bytes and shares its name with the overview; lists of arguments are shared by all fields that take
 //! the same ones.
 
 use std::collections::HashMap;
@@ -104,7 +104,6 @@ pub(crate) struct Field {
     pub(crate) name: Arc<str>,
     pub(crate) ty: TypeRef,
     pub(crate) arguments: Arguments,
-    pub(crate) note: Option<Arc<str>>,
 }
 
 /// The arguments of a field, in natural order.
@@ -115,7 +114,6 @@ pub(crate) type Arguments = Option<Arc<[Input]>>;
 pub(crate) struct Input {
     pub(crate) name: Arc<str>,
     pub(crate) ty: TypeRef,
-    pub(crate) note: Option<Arc<str>>,
 }
 
 /// A type in its place.

@@ -22,7 +22,7 @@ pub(super) fn print(types: &Types) -> String {
             text.push('\n');
         }
         if let Some(description) = ty.description {
-            describe(&mut text, description, "");
+            describe(&mut text, description);
         }
         match &ty.kind {
             Kind::Scalar(_) => line(&mut text, format_args!("scalar {}", ty.name)),
@@ -38,12 +38,12 @@ pub(super) fn print(types: &Types) -> String {
             }
             Kind::Object(object) => {
                 line(&mut text, format_args!("type {} {{", ty.name));
-                object.fields.iter().enumerate().for_each(|(place, field)| output(&mut text, types, field, place == 0));
+                object.fields.iter().for_each(|field| output(&mut text, types, field));
                 text.push_str("}\n");
             }
             Kind::Input(fields) => {
                 line(&mut text, format_args!("input {} {{", ty.name));
-                fields.iter().enumerate().for_each(|(place, field)| input(&mut text, types, field, place == 0));
+                fields.iter().for_each(|field| input(&mut text, types, field));
                 text.push_str("}\n");
             }
         }
@@ -51,8 +51,7 @@ pub(super) fn print(types: &Types) -> String {
     text
 }
 
-fn output(text: &mut String, types: &Types, field: &Field, first: bool) {
-    note(text, field.note.as_deref(), first);
+fn output(text: &mut String, types: &Types, field: &Field) {
     let arguments = field.arguments();
     let arguments = if arguments.is_empty() {
         String::new()
@@ -63,31 +62,21 @@ fn output(text: &mut String, types: &Types, field: &Field, first: bool) {
     line(text, format_args!("  {}{arguments}: {}", field.name, types.written_ref(field.ty)));
 }
 
-fn input(text: &mut String, types: &Types, field: &Input, first: bool) {
-    note(text, field.note.as_deref(), first);
+fn input(text: &mut String, types: &Types, field: &Input) {
     line(text, format_args!("  {}: {}", field.name, types.written_ref(field.ty)));
 }
 
-fn note(text: &mut String, note: Option<&str>, first: bool) {
-    if let Some(note) = note {
-        if !first {
-            text.push('\n');
-        }
-        describe(text, note, "  ");
-    }
-}
-
-fn describe(text: &mut String, description: &str, indent: &str) {
+fn describe(text: &mut String, description: &str) {
     let escaped = description.replace("\"\"\"", "\\\"\"\"");
     let lines: Vec<&str> = escaped.lines().collect();
     let unclear = escaped.ends_with(['"', '\\']) || escaped.starts_with([' ', '\t']);
     if lines.len() <= 1 && escaped.chars().count() <= ONE_LINE && !unclear {
-        line(text, format_args!("{indent}\"\"\"{escaped}\"\"\""));
+        line(text, format_args!("\"\"\"{escaped}\"\"\""));
         return;
     }
-    line(text, format_args!("{indent}\"\"\""));
-    lines.iter().for_each(|each| if each.is_empty() { text.push('\n') } else { line(text, format_args!("{indent}{each}")) });
-    line(text, format_args!("{indent}\"\"\""));
+    line(text, format_args!("\"\"\""));
+    lines.iter().for_each(|each| line(text, format_args!("{each}")));
+    line(text, format_args!("\"\"\""));
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {

@@ -4,7 +4,7 @@
 
 use super::{Validator, Walked};
 use crate::document::{At, Directive};
-use crate::schema::definition::{Input, TypeRef};
+use crate::schema::definition::TypeRef;
 
 /// A directive of every schema.
 pub(crate) struct Known {
@@ -76,7 +76,7 @@ impl<'d> Validator<'d, '_> {
     fn directive_arguments(&mut self, directive: &'d Directive<'d>, known: &'static Known) -> Walked {
         self.unique_arguments(&directive.arguments)?;
         for argument in &directive.arguments {
-            let Some((name, ty, required, ..)) = known.arguments.iter().find(|(name, ..)| *name == argument.name.text) else {
+            let Some((_, ty, required, ..)) = known.arguments.iter().find(|(name, ..)| *name == argument.name.text) else {
                 let hint = self.hint(argument.name.text, known.arguments.iter().map(|(name, ..)| *name));
                 let text = format!("Unknown argument \"{}\" on directive \"@{}\".{hint}", argument.name.text, directive.name);
                 self.fault(text, &[argument.name.at])?;
@@ -84,8 +84,7 @@ impl<'d> Validator<'d, '_> {
             };
             if let Some(base) = self.types.find(ty) {
                 let ty = if *required { TypeRef::required(base) } else { TypeRef::plain(base) };
-                let input = Input { name: (*name).into(), ty, note: None };
-                self.value(&argument.value, Some((input.ty.wrap.layers(), input.ty.base)))?;
+                self.value(&argument.value, Some((ty.wrap.layers(), ty.base)))?;
             }
         }
         for (name, ty, ..) in known.arguments.iter().filter(|(_, _, required, ..)| *required) {
