@@ -49,7 +49,7 @@ def _pod(manifest, pod):
     for container in kubernetes.containers(pod):
         names = [variable["name"] for variable in container.get("env", [])]
         assert len(names) == len(set(names)), f"set twice: {names}"
-        unknown = {name for name in names if name not in _known_settings() and not name.startswith("OTEL_")}
+        unknown = {name for name in names if name not in _known_settings()}
         assert not unknown - {"TZ", "NODE_NAME", "PROBE_TOKEN"}, f"no such settings: {unknown}"
         for probe, path in ADMIN_PATHS.items():
             if manifest["kind"] == "Deployment":
