@@ -7,19 +7,17 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::FutureExt as _;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::auth::Identity;
 use crate::connection::endpoint::{Conversation, Endpoint, RightsChange};
 use crate::connection::session::Session;
 use crate::error::{Cause, ClientError};
-use crate::limits::{FixedWindow, LimitReason};
+use crate::limits::MessageGate;
 use crate::protocol::Uid;
 use crate::protocol::envelope::{self, Envelope, EnvelopeFault};
 use crate::protocol::items::ItemsMessage;
@@ -52,8 +50,8 @@ impl Endpoint for RestEndpoint {
     type Conversation = RestConversation;
 
     fn converse(&self, session: &Arc<Session>) -> RestConversation {
-        let window = self.state.config.rate_limit.map(|limit| FixedWindow::new(limit.points, limit.duration));
-        RestConversation { state: Arc::clone(&self.state), session: Arc::clone(session), window }
+        let gate = MessageGate::new(&self.state.limits, self.state.config.rate_limit);
+        RestConversation { state: Arc::clone(&self.state), session: Arc::clone(session), gate }
     }
 
     fn public(&self, session: &Session) -> Identity {
@@ -73,7 +71,7 @@ impl Endpoint for RestEndpoint {
 pub struct RestConversation {
     state: Arc<Gateway>,
     session: Arc<Session>,
-    window: Option<FixedWindow>,
+    gate: MessageGate,
 }
 
 impl Conversation for RestConversation {
@@ -84,7 +82,8 @@ impl Conversation for RestConversation {
         if self.session.must_authenticate() {
             return Box::pin(auth::handshake(&self.state, &self.session, bytes)).await;
         }
-        if let Err(retry_after) = self.admit() {
+        let user = self.session.accountability().user;
+        if let Err(retry_after) = self.gate.admit(user, self.session.client().ip) {
             return self.refuse(MessageType::Server, &ClientError::RequestsExceeded { retry_after }, None);
         }
         match self.read(bytes).await {
@@ -104,17 +103,6 @@ impl Conversation for RestConversation {
 }
 
 impl RestConversation {
-    /// Takes one message from the budgets of the connection, its address and its user.
-    fn admit(&mut self) -> Result<(), Duration> {
-        let limits = &self.state.limits;
-        if let Some(Err(retry_after)) = self.window.as_mut().map(|window| window.take(Instant::now())) {
-            limits.refused(LimitReason::MessagesPerConnection);
-            return Err(retry_after);
-        }
-        let accountability = self.session.accountability();
-        limits.message(accountability.user, self.session.client().ip).map_err(|limited| limited.retry_after)
-    }
-
     async fn read(&self, bytes: BytesMut) -> Result<Envelope, EnvelopeFault> {
         if bytes.len() < LARGE {
             return envelope::parse(&bytes);
