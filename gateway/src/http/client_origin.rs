@@ -16,6 +16,8 @@ use crate::config::{ProxyTrust, TrustedProxies};
 
 /// How much of a user agent is kept.
 const USER_AGENT_MAX: usize = 1024;
+/// How much of an origin is kept, for as long as the connection lives: what its column holds.
+const ORIGIN_MAX: usize = 255;
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_HOST: &str = "x-forwarded-host";
 
@@ -23,7 +25,7 @@ const FORWARDED_HOST: &str = "x-forwarded-host";
 #[must_use]
 pub fn of(parts: &Parts, proxy: &ProxyTrust) -> Arc<ClientOrigin> {
     let user_agent = parts.headers.get(USER_AGENT).map(|value| latin1(value.as_bytes()).chars().take(USER_AGENT_MAX).collect());
-    let origin = header(&parts.headers, ORIGIN).map(str::to_owned);
+    let origin = header(&parts.headers, ORIGIN).map(|origin| origin.chars().take(ORIGIN_MAX).collect());
     Arc::new(ClientOrigin { ip: address(peer(parts), &parts.headers, proxy), user_agent, origin })
 }
 
@@ -163,5 +165,7 @@ mod tests {
         let client = of(&parts("127.0.0.1", &[("user-agent", &"x".repeat(5000)), ("origin", "null")]), &ProxyTrust::default());
         assert_eq!(client.user_agent.as_ref().map(String::len), Some(1024));
         assert_eq!(client.origin.as_deref(), Some("null"));
+        let client = of(&parts("127.0.0.1", &[("origin", &"o".repeat(60_000))]), &ProxyTrust::default());
+        assert_eq!(client.origin.as_ref().map(String::len), Some(255));
     }
 }

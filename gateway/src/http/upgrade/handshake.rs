@@ -19,6 +19,8 @@ use super::explained;
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// The length of a nonce, decoded.
 const NONCE: usize = 16;
+/// Subprotocols that one request may offer.
+const PROTOCOLS: usize = 32;
 
 /// What is wrong with a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -127,7 +129,8 @@ fn first_protocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, HandshakeF
     for value in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
         for protocol in value.to_str().map_err(|_| HandshakeFault::Protocol)?.split(',') {
             let protocol = protocol.trim_matches([' ', '\t']);
-            if !is_token(protocol) || offered.contains(&protocol) {
+            // Each is compared with all before it: ten thousand would keep a processor busy for whoever asks.
+            if offered.len() >= PROTOCOLS || !is_token(protocol) || offered.contains(&protocol) {
                 return Err(HandshakeFault::Protocol);
             }
             offered.push(protocol);
@@ -195,6 +198,9 @@ mod tests {
         for version in [None, Some("7"), Some("13, 8"), Some("")] {
             assert_eq!(fault("GET", &[("sec-websocket-version", version)]), HandshakeFault::Version);
         }
+        let many = |count: usize| (0..count).map(|number| format!("p{number}")).collect::<Vec<_>>().join(",");
+        assert!(check("GET", &[("sec-websocket-protocol", Some(&many(PROTOCOLS)))]).is_ok());
+        assert_eq!(fault("GET", &[("sec-websocket-protocol", Some(&many(PROTOCOLS + 1)))]), HandshakeFault::Protocol);
         for list in ["", "a,,b", "a,a", "a b", "a,", "(a)"] {
             assert_eq!(fault("GET", &[("sec-websocket-protocol", Some(list))]), HandshakeFault::Protocol, "{list:?}");
         }
