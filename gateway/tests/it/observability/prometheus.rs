@@ -66,11 +66,13 @@ fn alerts_are_well_formed_and_fire_on_their_cause_alone() {
         let (fine, said) = tool("promtool", &["test", "rules", &tests.to_string_lossy()], "").await?;
         ensure!(fine, "{said}");
         let (rules, tests) = (std::fs::read_to_string(rules)?, std::fs::read_to_string(tests)?);
+        let runbook = std::fs::read_to_string(repository("docs/operations.md"))?;
         let names: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
         ensure!(!names.is_empty());
         for name in names {
             // Where the runbook has its entry: the heading is the alert's name.
             ensure!(rules.contains(&format!("runbook_url: docs/operations.md#{}\n", name.to_lowercase())), "{name} has no runbook");
+            ensure!(runbook.lines().any(|line| line == format!("### {name}")), "docs/operations.md says nothing of {name}");
             let fires = tests.split("- alertname: ").any(|test| test.starts_with(&format!("{name}\n")) && test.contains("exp_labels"));
             ensure!(fires, "{name} never fires in rules_test.yaml");
         }
