@@ -1,7 +1,7 @@
 //! Oracle clients: real sockets, real protocol. What arrives is folded into a copy of each view and kept in a log.
 //!
 //! ```text
-//! connect ─▶ subscribe ─▶ init ─▶ events … ─▶ the connection ends ─▶ connect to any node ─▶ …
+//! connect ─▶ subscribe ─▶ init, or resume ─▶ events … ─▶ the connection ends ─▶ connect to any node ─▶ …
 //! ```
 //! They must never judge: the log goes to [`crate::judge`]. They come back for ever, as clients of an application do.
 
@@ -43,6 +43,8 @@ pub(crate) struct Subscription {
     pub(crate) fields: Option<Vec<&'static str>>,
     /// The number of rows, not the rows.
     pub(crate) aggregate: bool,
+    /// Goes on from its position when a connection has ended, instead of beginning anew.
+    pub(crate) resume: bool,
 }
 
 /// One thing that happened to a subscription.
@@ -63,8 +65,10 @@ pub(crate) enum What {
     Delete { keys: Vec<String> },
     /// The server says that it is not allowed, or not possible now.
     Refused(String),
-    /// The connection ended: what comes next begins with an `init`.
-    Ended(String),
+    /// The connection ended. `resumes`: the client will ask to go on from here; else what comes next begins with an `init`.
+    Ended { why: String, resumes: bool },
+    /// The server goes on from where the connection ended.
+    Resumed,
 }
 
 /// A subscription and everything about it since the last check.
@@ -76,6 +80,10 @@ pub(crate) struct Watched {
     pub(crate) log: Vec<Entry>,
     /// The folded copy; `None` until an `init`.
     pub(crate) view: Option<BTreeMap<String, Value>>,
+    /// Whether the copy is kept up to date: not between the end of a connection and the answer on the next.
+    pub(crate) live: bool,
+    /// Of the last message.
+    position: Option<String>,
     /// When the answer that is awaited was asked for.
     asked: Option<Moment>,
     /// When the last answered `init` was asked for.
@@ -132,7 +140,7 @@ impl Subscription {
             fields.shuffle(random);
             fields
         });
-        Self { uid: format!("s{number}"), collection, filter, fields, aggregate: random.random_bool(0.12) }
+        Self { uid: format!("s{number}"), collection, filter, fields, aggregate: random.random_bool(0.12), resume: random.random_bool(0.6) }
     }
 
     /// The collection's name.
@@ -140,14 +148,21 @@ impl Subscription {
         COLLECTIONS.get(self.collection).copied().unwrap_or_default()
     }
 
-    fn message(&self) -> Value {
-        if self.aggregate {
-            let query = json!({"aggregate": {"count": "*"}, "filter": self.filter.filter()});
-            return json!({"type": "subscribe", "collection": self.collection_name(), "uid": self.uid, "query": query});
+    fn message(&self, position: Option<&str>) -> Value {
+        let filter = self.filter.filter();
+        let query = if self.aggregate {
+            json!({"aggregate": {"count": "*"}, "filter": filter})
+        } else {
+            let fields = self.fields.as_ref().map_or_else(|| json!(["*"]), |fields| json!(fields));
+            json!({"fields": fields, "filter": filter, "limit": -1})
+        };
+        let mut message = json!({"type": "subscribe", "collection": self.collection_name(), "uid": self.uid, "query": query});
+        if self.resume
+            && let Some(message) = message.as_object_mut()
+        {
+            message.insert("resume".to_owned(), position.map_or(json!(true), |position| json!(position)));
         }
-        let fields = self.fields.as_ref().map_or_else(|| json!(["*"]), |fields| json!(fields));
-        let query = json!({"fields": fields, "filter": self.filter.filter(), "limit": -1});
-        json!({"type": "subscribe", "collection": self.collection_name(), "uid": self.uid, "query": query})
+        message
     }
 
     /// The key of this collection's marker.
@@ -160,7 +175,8 @@ impl Watched {
     /// A subscription to which all this has happened.
     #[cfg(test)]
     pub(crate) fn of(subscription: Subscription, log: Vec<Entry>) -> Self {
-        let mut watched = Self { subscription, base: None, log: Vec::new(), view: None, asked: None, answered: 0 };
+        let mut watched =
+            Self { subscription, base: None, log: Vec::new(), view: None, live: false, position: None, asked: None, answered: 0 };
         for entry in log {
             watched.note(entry.what);
             if let Some(last) = watched.log.last_mut() {
@@ -171,6 +187,11 @@ impl Watched {
     }
 
     fn note(&mut self, what: What) {
+        self.live = match &what {
+            What::Init { .. } | What::Resumed => true,
+            What::Content { .. } | What::Delete { .. } => self.live,
+            What::Refused(_) | What::Ended { .. } => false,
+        };
         match &what {
             What::Init { rows, .. } | What::Content { rows, .. } if self.subscription.aggregate => {
                 self.view = Some(rows.iter().map(|row| (COUNT.to_owned(), row.clone())).collect());
@@ -186,20 +207,30 @@ impl Watched {
                     view.retain(|key, _| !keys.contains(key));
                 }
             }
-            What::Refused(_) | What::Ended(_) => self.view = None,
+            What::Refused(_) | What::Ended { resumes: false, .. } => {
+                self.view = None;
+                self.position = None;
+            }
+            What::Ended { resumes: true, .. } | What::Resumed => {}
         }
         self.log.push(Entry { at: now(), what });
     }
 
+    /// The connection of this subscription has ended.
+    fn ended(&mut self, why: &str) {
+        self.asked = None;
+        self.note(What::Ended { why: why.to_owned(), resumes: self.position.is_some() && self.view.is_some() });
+    }
+
     /// The count of an aggregate; its values are text.
     pub(crate) fn count(&self) -> Option<i64> {
-        let count = self.view.as_ref()?.get(COUNT)?.get("count")?;
+        let count = self.view.as_ref().filter(|_| self.live)?.get(COUNT)?.get("count")?;
         count.as_i64().or_else(|| count.as_str()?.parse().ok())
     }
 
     /// The number that the marker row carries in this view.
     pub(crate) fn marker(&self) -> Option<i64> {
-        self.view.as_ref()?.get(self.subscription.marker())?.get("n")?.as_i64()
+        self.view.as_ref().filter(|_| self.live)?.get(self.subscription.marker())?.get("n")?.as_i64()
     }
 
     /// The log begins anew with the view of now.
@@ -227,6 +258,8 @@ impl Client {
                     base: None,
                     log: Vec::new(),
                     view: None,
+                    live: false,
+                    position: None,
                     asked: None,
                     answered: 0,
                 })
@@ -278,8 +311,7 @@ impl Life {
             };
             if let Some(why) = why {
                 for watched in self.watched().iter_mut() {
-                    watched.asked = None;
-                    watched.note(What::Ended(why.clone()));
+                    watched.ended(&why);
                 }
             }
             self.changed.send_modify(|count| *count += 1);
@@ -296,7 +328,7 @@ impl Life {
 
     /// One connection, until it ends.
     async fn live(&mut self, mut socket: Socket) -> Result<()> {
-        self.subscribe(&mut socket, |_| true).await?;
+        self.subscribe(&mut socket, |_| true, true).await?;
         let mut heard = Instant::now();
         let mut ping = tokio::time::interval(PING);
         loop {
@@ -317,11 +349,11 @@ impl Life {
                 }
                 () = tokio::time::sleep_until(retry), if self.retry.is_some() => {
                     self.retry = None;
-                    self.subscribe(&mut socket, |watched| watched.view.is_none() && watched.asked.is_none()).await?;
+                    self.subscribe(&mut socket, |watched| !watched.live && watched.asked.is_none(), true).await?;
                 }
                 order = self.orders.recv() => match order {
                     None | Some(Order::Drop) => anyhow::bail!("the client broke off"),
-                    Some(Order::Subscribe) => self.subscribe(&mut socket, |_| true).await?,
+                    Some(Order::Subscribe) => self.subscribe(&mut socket, |_| true, false).await?,
                     Some(Order::Sleep(time)) => {
                         tokio::time::sleep(time).await;
                         heard = Instant::now();
@@ -331,13 +363,15 @@ impl Life {
         }
     }
 
-    async fn subscribe(&mut self, socket: &mut Socket, which: impl Fn(&Watched) -> bool) -> Result<()> {
+    /// Subscribes; those that have a position go on from it if `resume` says so.
+    async fn subscribe(&mut self, socket: &mut Socket, which: impl Fn(&Watched) -> bool, resume: bool) -> Result<()> {
         let messages: Vec<Value> = {
             let mut watched = self.watched();
             let mut messages = Vec::new();
             for watched in watched.iter_mut().filter(|watched| which(watched)) {
                 watched.asked = Some(now());
-                messages.push(watched.subscription.message());
+                let position = watched.position.as_deref().filter(|_| resume);
+                messages.push(watched.subscription.message(position));
             }
             messages
         };
@@ -360,6 +394,9 @@ impl Life {
         {
             let mut all = self.watched();
             let Some(watched) = all.iter_mut().find(|watched| watched.subscription.uid == text("uid")) else { return false };
+            if let Some(position) = message.get("position").and_then(Value::as_str) {
+                watched.position = Some(position.to_owned());
+            }
             let rows = || message.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
             match (text("type"), text("event")) {
                 (_, "init") => {
@@ -368,6 +405,10 @@ impl Life {
                         watched.answered = asked;
                     }
                     watched.note(What::Init { asked, rows: rows() });
+                }
+                (_, "resume") => {
+                    watched.answered = watched.asked.take().unwrap_or(watched.answered);
+                    watched.note(What::Resumed);
                 }
                 (_, event @ ("create" | "update")) => watched.note(What::Content { create: event == "create", rows: rows() }),
                 (_, "delete") if watched.subscription.aggregate => watched.note(What::Content { create: false, rows: rows() }),

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rand::rngs::StdRng;
+use rustix::process::{Pid, kill_process};
 use service_runtime::Tasks;
 use service_runtime::guarded_process::{GuardedProcess, Launch, Signal, free_port, tail};
 use service_runtime::testkit::{PrivatePostgres, PrivatePostgresOptions, PrivateRedis};
@@ -85,6 +86,8 @@ pub(crate) struct Cluster {
     pub(crate) redis: tokio::sync::Mutex<PrivateRedis>,
     pub(crate) postgres: tokio::sync::Mutex<PrivatePostgres>,
     pub(crate) postgres_pid: AtomicU64,
+    /// Processes of PostgreSQL that are frozen; they let nobody end them before they go on.
+    pub(crate) frozen: Mutex<Vec<Pid>>,
     pub(crate) redis_port: u16,
     pub(crate) database: Database,
     pub(crate) grants: Grants,
@@ -248,6 +251,7 @@ impl Cluster {
             redis: tokio::sync::Mutex::new(redis),
             postgres: tokio::sync::Mutex::new(postgres),
             postgres_pid,
+            frozen: Mutex::default(),
             redis_port,
             database,
             grants,
@@ -319,9 +323,27 @@ impl Cluster {
         }
     }
 
+    /// Freezes the processes of PostgreSQL: the postmaster and its children, who have left its process group.
+    pub(crate) fn freeze_postgres(&self) {
+        let mut frozen = self.frozen.lock().unwrap_or_else(PoisonError::into_inner);
+        for pid in family(self.postgres_pid.load(Ordering::Relaxed)) {
+            // A backend may have ended meanwhile.
+            let _gone = kill_process(pid, Signal::STOP);
+            frozen.push(pid);
+        }
+    }
+
+    /// Lets them go on.
+    pub(crate) fn thaw_postgres(&self) {
+        for pid in self.frozen.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _gone = kill_process(pid, Signal::CONT);
+        }
+    }
+
     /// Ends everything off the runtime's threads, and removes its files unless they are to be kept.
     pub(crate) async fn stop(self: Arc<Self>, keep: bool) {
         let tasks = self.tasks.clone();
+        self.thaw_postgres();
         // The supervisor may hold it for one more look.
         let ended = tasks.blocking("end the cluster", move || {
             for program in self.programs() {
@@ -333,6 +355,17 @@ impl Cluster {
         });
         let _ended = ended.await;
     }
+}
+
+fn family(postmaster: u64) -> Vec<Pid> {
+    let parent = format!("PPid:\t{postmaster}\n");
+    let children = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let status = std::fs::read_to_string(entry.path().join("status")).ok()?;
+        status.contains(&parent).then_some(pid)
+    });
+    let Some(itself) = i32::try_from(postmaster).ok().filter(|pid| *pid > 1) else { return Vec::new() };
+    std::iter::once(itself).chain(children).filter_map(Pid::from_raw).collect()
 }
 
 fn environment(postgres: &PrivatePostgres) -> BTreeMap<String, String> {

@@ -10,7 +10,6 @@ use clap::ValueEnum;
 use rand::Rng as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
-use rustix::process::{Pid, kill_process};
 use serde::Serialize;
 use service_runtime::guarded_process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -85,7 +84,7 @@ enum Heal {
     StartRedis,
     ContinueRedis,
     StartPostgres,
-    ContinuePostgres(Vec<Pid>),
+    ContinuePostgres,
     Link(Link, usize),
 }
 
@@ -118,9 +117,12 @@ impl Fault {
             return self.single(cluster, clients, random).await;
         }
         let mut both = Injected { what: String::new(), lasts: None, heal: Vec::new() };
-        for _ in 0..2 {
-            let others: Vec<Self> = Self::all().iter().copied().filter(|fault| !matches!(fault, Self::Mix | Self::None)).collect();
-            let one = others.choose(random).copied().unwrap_or(Self::RedisFlush).single(cluster, clients, random).await?;
+        let others: Vec<Self> = Self::all().iter().copied().filter(|fault| !matches!(fault, Self::Mix | Self::None)).collect();
+        let mut two: Vec<Self> = others.choose_multiple(random, 2).copied().collect();
+        // Rights are changed while there is a database to change them in.
+        two.sort_by_key(|fault| *fault != Self::Rights);
+        for one in two {
+            let one = one.single(cluster, clients, random).await?;
             both.what = if both.what.is_empty() { one.what } else { format!("{} + {}", both.what, one.what) };
             both.heal.extend(one.heal);
             both.lasts = both.lasts.max(one.lasts);
@@ -179,33 +181,14 @@ impl Fault {
                 heal.push(Heal::StartPostgres);
             }
             Self::PostgresStop => {
-                let frozen = family(cluster.postgres_pid.load(Ordering::Relaxed));
-                for pid in &frozen {
-                    // A backend may have ended meanwhile.
-                    let _gone = kill_process(*pid, Signal::STOP);
-                }
-                heal.push(Heal::ContinuePostgres(frozen));
+                cluster.freeze_postgres();
+                heal.push(Heal::ContinuePostgres);
             }
-            Self::CutNodeRedis | Self::CutNodePostgres | Self::CutWorkerRedis | Self::CutWorkerPostgres | Self::CutClientNode => {
-                let (link, count) = match self {
-                    Self::CutNodeRedis => (Link::NodeRedis, cluster.nodes.len()),
-                    Self::CutNodePostgres => (Link::NodePostgres, cluster.nodes.len()),
-                    Self::CutWorkerRedis => (Link::WorkerRedis, cluster.workers.len()),
-                    Self::CutWorkerPostgres => (Link::WorkerPostgres, cluster.workers.len()),
-                    _ => (Link::ClientNode, cluster.nodes.len()),
-                };
-                let number = match link {
-                    // The standby's links matter less.
-                    Link::WorkerRedis | Link::WorkerPostgres if random.random_bool(0.8) => cluster.leader().await.unwrap_or(0),
-                    Link::WorkerRedis | Link::WorkerPostgres | Link::NodeRedis | Link::NodePostgres | Link::ClientNode => {
-                        random.random_range(0..count)
-                    }
-                };
-                let cut = Cut::random(random);
-                link.proxy(cluster, number)?.cut(cut);
-                what = format!("{what} {number} {cut:?}");
-                heal.push(Heal::Link(link, number));
-            }
+            Self::CutNodeRedis => heal.push(Link::NodeRedis.cut(cluster, random, &mut what).await?),
+            Self::CutNodePostgres => heal.push(Link::NodePostgres.cut(cluster, random, &mut what).await?),
+            Self::CutWorkerRedis => heal.push(Link::WorkerRedis.cut(cluster, random, &mut what).await?),
+            Self::CutWorkerPostgres => heal.push(Link::WorkerPostgres.cut(cluster, random, &mut what).await?),
+            Self::CutClientNode => heal.push(Link::ClientNode.cut(cluster, random, &mut what).await?),
             Self::ClientDrop => {
                 for client in clients.iter().filter(|_| random.random_bool(0.5)) {
                     client.tell(Order::Drop).await;
@@ -275,11 +258,7 @@ impl Injected {
                     postgres.restart().await.context("PostgreSQL does not come back")?;
                     cluster.postgres_pid.store(postgres.pid().map_or(0, u64::from), Ordering::Relaxed);
                 }
-                Heal::ContinuePostgres(frozen) => {
-                    for pid in frozen {
-                        let _gone = kill_process(pid, Signal::CONT);
-                    }
-                }
+                Heal::ContinuePostgres => cluster.thaw_postgres(),
                 Heal::Link(link, number) => link.proxy(cluster, number)?.heal(),
             }
         }
@@ -288,6 +267,20 @@ impl Injected {
 }
 
 impl Link {
+    /// Cuts one of these links in some way; `what` gets the details.
+    async fn cut(self, cluster: &Cluster, random: &mut StdRng, what: &mut String) -> Result<Heal> {
+        let number = match self {
+            // The standby's links matter less.
+            Self::WorkerRedis | Self::WorkerPostgres if random.random_bool(0.8) => cluster.leader().await.unwrap_or(0),
+            Self::WorkerRedis | Self::WorkerPostgres => random.random_range(0..cluster.workers.len()),
+            Self::NodeRedis | Self::NodePostgres | Self::ClientNode => random.random_range(0..cluster.nodes.len()),
+        };
+        let cut = Cut::random(random);
+        self.proxy(cluster, number)?.cut(cut);
+        *what = format!("{what} {number} {cut:?}");
+        Ok(Heal::Link(self, number))
+    }
+
     fn proxy(self, cluster: &Cluster, number: usize) -> Result<&Proxy> {
         Ok(match self {
             Self::NodeRedis => &node_of(cluster, number)?.redis,
@@ -305,18 +298,6 @@ fn node_of(cluster: &Cluster, number: usize) -> Result<&Node> {
 
 fn worker_of(cluster: &Cluster, number: usize) -> Result<&Worker> {
     cluster.workers.get(number).context("a worker")
-}
-
-/// The postmaster and its children, who have left its process group.
-fn family(postmaster: u64) -> Vec<Pid> {
-    let parent = format!("PPid:\t{postmaster}\n");
-    let children = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
-        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let status = std::fs::read_to_string(entry.path().join("status")).ok()?;
-        status.contains(&parent).then_some(pid)
-    });
-    let Some(itself) = i32::try_from(postmaster).ok().filter(|pid| *pid > 1) else { return Vec::new() };
-    std::iter::once(itself).chain(children).filter_map(Pid::from_raw).collect()
 }
 
 /// One command, straight to Redis.

@@ -144,7 +144,10 @@ impl<'a> Judge<'a> {
                     self.delete(entry.at, key);
                 }
             }
-            What::Refused(_) | What::Ended(_) => {
+            What::Resumed => self.live = true,
+            // What was shown still counts: the resume has to go on from there.
+            What::Ended { resumes: true, .. } => self.live = false,
+            What::Refused(_) | What::Ended { resumes: false, .. } => {
                 self.live = false;
                 self.rest = Place::Unknown;
                 self.places.clear();
@@ -384,7 +387,8 @@ impl<'a> Judge<'a> {
                 What::Content { create, rows } => of(rows).map(|row| format!("{} {row}", if *create { "create" } else { "update" })),
                 What::Delete { keys } => keys.iter().any(|deleted| deleted == key).then(|| "delete".to_owned()),
                 What::Refused(why) => Some(format!("refused: {why}")),
-                What::Ended(why) => Some(format!("connection ended: {why}")),
+                What::Ended { why, resumes } => Some(format!("connection ended{}: {why}", if *resumes { ", to be resumed" } else { "" })),
+                What::Resumed => Some("resume".to_owned()),
             };
             lines.extend(line.map(|line| format!("  {} received {line}\n", entry.at)));
         }

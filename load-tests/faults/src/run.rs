@@ -101,7 +101,7 @@ impl Run {
                 }
                 let place = Fault::all().iter().position(|other| *other == fault).unwrap_or(0);
                 let row = rows.entry(place).or_insert_with(|| Row::new(&fault.name()));
-                let outcome = self.slice(fault, options.episodes, row, end).await;
+                let outcome = Box::pin(self.slice(fault, options.episodes, row, end)).await;
                 self.report.rows = rows.values().cloned().collect();
                 outcome.with_context(|| format!("fault {}", fault.name()))?;
             }
@@ -257,8 +257,7 @@ impl Run {
         let deadline = Instant::now() + PATIENCE;
         for client in &self.clients {
             let answered = |watched: &Watched| {
-                watched.answered >= asked && watched.view.is_some()
-                    || self.cluster.grants.now(client.user, watched.subscription.collection).is_none()
+                watched.answered >= asked && watched.live || self.cluster.grants.now(client.user, watched.subscription.collection).is_none()
             };
             let came = client.until(deadline, answered).await;
             anyhow::ensure!(came, "client {} gets no init", client.number);

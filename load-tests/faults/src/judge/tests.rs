@@ -58,7 +58,7 @@ fn whole() -> Vec<Entry> {
 }
 
 fn wrongs(log: Vec<Entry>, held: &[Held]) -> Vec<Wrong> {
-    let subscription = Subscription { uid: "s".to_owned(), collection: 1, filter: Rule::All, fields: None, aggregate: false };
+    let subscription = Subscription { uid: "s".to_owned(), collection: 1, filter: Rule::All, fields: None, aggregate: false, resume: true };
     let watched = Watched::of(subscription, log);
     let user = User::of("u");
     let versions = versions();
@@ -75,6 +75,25 @@ fn a_faultless_log_is_faultless_from_any_init_on() {
     assert_eq!(wrongs(vec![init(25, &[row(2, "red")]), delete(31), content(41, false, row(4, "red")), delete(51)], &[red()]), []);
     assert_eq!(wrongs(vec![init(35, &[]), content(41, false, row(4, "red")), delete(51)], &[red()]), []);
     assert_eq!(wrongs(vec![init(55, &[])], &[red()]), []);
+}
+
+#[test]
+fn a_resume_goes_on_exactly_where_the_connection_ended() {
+    let ended = |resumes| Entry { at: 22, what: What::Ended { why: String::new(), resumes } };
+    let resumed = Entry { at: 32, what: What::Resumed };
+    for place in 1..6 {
+        let mut log = whole();
+        log.splice(place..place, [ended(true), resumed.clone()]);
+        assert_eq!(wrongs(log.clone(), &[red()]), [], "at entry {place}");
+        log.remove(place + 2);
+        assert!(wrongs(log, &[red()]).contains(&Wrong::Lost), "at entry {place}");
+    }
+    let mut log = whole();
+    log.push(ended(true));
+    assert_eq!(wrongs(log, &[red()]), [Wrong::Lost]);
+    let mut log = whole();
+    log.extend([ended(false), init(60, &[])]);
+    assert_eq!(wrongs(log, &[red()]), []);
 }
 
 #[test]
