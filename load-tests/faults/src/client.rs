@@ -303,8 +303,13 @@ impl Client {
 
 impl Life {
     async fn run(mut self) {
+        let mut last = None;
         loop {
-            let Some(node) = self.cluster.nodes.choose(&mut self.random).map(|node| node.clients.port()) else { return };
+            // Whoever had to leave a node goes to another one first.
+            let ports = self.cluster.nodes.iter().map(|node| node.clients.port());
+            let others: Vec<u16> = ports.filter(|port| Some(*port) != last).collect();
+            let Some(node) = others.choose(&mut self.random).copied() else { return };
+            last = Some(node);
             let why = match Socket::open(node, &self.user.token).await {
                 Ok(socket) => self.live(socket).await.err().map(|error| format!("{error:#}")),
                 Err(_) => None,

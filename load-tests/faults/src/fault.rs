@@ -119,6 +119,10 @@ impl Fault {
         let mut both = Injected { what: String::new(), lasts: None, heal: Vec::new() };
         let others: Vec<Self> = Self::all().iter().copied().filter(|fault| !matches!(fault, Self::Mix | Self::None)).collect();
         let mut two: Vec<Self> = others.choose_multiple(random, 2).copied().collect();
+        if two.iter().all(|fault| matches!(fault, Self::PostgresStop | Self::PostgresRestart)) {
+            // Nothing ends a postmaster that is frozen.
+            two.truncate(1);
+        }
         // Rights are changed while there is a database to change them in.
         two.sort_by_key(|fault| *fault != Self::Rights);
         for one in two {

@@ -126,7 +126,10 @@ async fn carry(mut client: TcpStream, upstream: u16, mut watching: watch::Receiv
     if began.cut == Some(Cut::BlackHole) {
         watching.wait_for(|state| state.cut != Some(Cut::BlackHole)).await?;
     }
-    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, upstream)).await?;
+    let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, upstream)).await else {
+        // Nobody listens: that is what the client is told, too.
+        return Ok(SockRef::from(&client).set_linger(Some(Duration::ZERO))?);
+    };
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;
         SockRef::from(stream).set_send_buffer_size(SOCKET_BUFFER)?;
@@ -138,7 +141,8 @@ async fn carry(mut client: TcpStream, upstream: u16, mut watching: watch::Receiv
     let down = pump(server_reads, client_writes, watching.clone(), None);
     // Neither is used again after the other wins.
     let reset = tokio::select! {
-        (up, down) = futures_util::future::join(up, down) => up.is_err() || down.is_err(),
+        // Both directions end in order, or the first error ends them both.
+        ended = futures_util::future::try_join(up, down) => ended.is_err(),
         reset = watching.wait_for(|state| state.resets > began.resets) => reset.is_ok(),
     };
     if reset {
@@ -212,6 +216,11 @@ mod tests {
         assert!(client.read(&mut held).await.is_err() && server.read(&mut held).await.is_err());
         let (mut client, mut server) = pair(&proxy, &upstream).await;
         assert!(passes(&mut client, &mut server).await);
+
+        // What one side does to its connection, the other one feels.
+        SockRef::from(&server).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(server);
+        assert!(client.read(&mut held).await.is_err());
 
         proxy.cut(Cut::Refuse);
         let mut refused = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();

@@ -34,6 +34,12 @@ pub(crate) struct Row {
     pub(crate) out_of_order: u64,
     pub(crate) leaked: u64,
     pub(crate) wrong_content: u64,
+    /// Connections that ended, by subscription.
+    pub(crate) ended: u64,
+    /// Of these, subscriptions that went on from their position.
+    pub(crate) resumed: u64,
+    /// Fresh views that nobody had asked for.
+    pub(crate) inits: u64,
     #[serde(serialize_with = "seconds")]
     pub(crate) recovery: Vec<Duration>,
 }
@@ -58,8 +64,8 @@ impl Report {
     /// The table.
     #[must_use]
     pub fn table(&self) -> String {
-        let head = "| fault | injected | writes | events | lost | duplicated | out of order | leaked | wrong | recovery median | max |\n\
-                    |---|---|---|---|---|---|---|---|---|---|---|\n";
+        let head = "| fault | injected | writes | events | lost | duplicated | out of order | leaked | wrong | ended | resumed | fresh init | recovery median | max |\n\
+                    |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
         let rows: String = self.rows.iter().map(|row| format!("| {} | {} |\n", row.fault, row.cells().join(" | "))).collect();
         format!("{head}{rows}\nseed {}; programs that ended by themselves: {}\n", self.seed, self.restarts)
     }
@@ -82,7 +88,8 @@ impl Row {
 
     /// One line for the log.
     pub(crate) fn line(&self) -> String {
-        let names = ["injected", "writes", "events", "lost", "dup", "order", "leaked", "wrong", "median", "max"];
+        let names =
+            ["injected", "writes", "events", "lost", "dup", "order", "leaked", "wrong", "ended", "resumed", "inits", "median", "max"];
         names.iter().zip(self.cells()).map(|(name, cell)| format!("{name} {cell}")).collect::<Vec<_>>().join("  ")
     }
 
@@ -90,9 +97,9 @@ impl Row {
         let mut recovery = self.recovery.clone();
         recovery.sort();
         let time = |time: Option<&Duration>| time.map_or("–".to_owned(), |time| format!("{:.2} s", time.as_secs_f64()));
-        let counts =
-            [self.injected, self.writes, self.events, self.lost, self.duplicated, self.out_of_order, self.leaked, self.wrong_content];
-        let mut cells: Vec<String> = counts.iter().map(u64::to_string).collect();
+        let found = [self.lost, self.duplicated, self.out_of_order, self.leaked, self.wrong_content];
+        let counts = [self.injected, self.writes, self.events].into_iter().chain(found).chain([self.ended, self.resumed, self.inits]);
+        let mut cells: Vec<String> = counts.map(|count| count.to_string()).collect();
         cells.push(time(recovery.get(recovery.len() / 2)));
         cells.push(time(recovery.last()));
         cells
@@ -112,6 +119,6 @@ mod tests {
         let mut row = Row::new("x");
         row.count(Wrong::Leaked);
         row.recovery = [3, 1, 2].map(Duration::from_secs).into();
-        assert_eq!(row.cells(), ["0", "0", "0", "0", "0", "0", "1", "0", "2.00 s", "3.00 s"]);
+        assert_eq!(row.cells(), ["0", "0", "0", "0", "0", "0", "1", "0", "0", "0", "0", "2.00 s", "3.00 s"]);
     }
 }
