@@ -4,15 +4,19 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use service_runtime::Tasks;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client, Config};
 
 use crate::tls::PostgresTls;
 
 const OLDEST_VERSION: u32 = 14;
+/// How long a session may take to come about.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +71,16 @@ const SESSION: &str = "set statement_timeout = 0; set idle_in_transaction_sessio
 
 /// Connects; `name` becomes the `application_name`.
 pub(crate) async fn connect(config: &Config, tls: &PostgresTls, name: &str, tasks: &Tasks) -> Result<Session, DatabaseError> {
+    within(CONNECT_DEADLINE, establish(config, tls, name, tasks)).await
+}
+
+/// The driver's own bound is that of the TCP connection: a server that is frozen behind its listener, or a proxy that lost its
+/// server, takes the connection and never answers.
+async fn within<T>(deadline: Duration, connecting: impl Future<Output = Result<T, DatabaseError>>) -> Result<T, DatabaseError> {
+    timeout(deadline, connecting).await.map_err(|_| DatabaseError::Timeout)?
+}
+
+async fn establish(config: &Config, tls: &PostgresTls, name: &str, tasks: &Tasks) -> Result<Session, DatabaseError> {
     let mut config = config.clone();
     config.application_name(name);
     let (client, mut connection) = config.connect(tls.connector()).await?;
@@ -95,4 +109,20 @@ pub(crate) async fn connect(config: &Config, tls: &PostgresTls, name: &str, task
     });
     client.batch_execute(SESSION).await?;
     Ok(Session { client, doorbell })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A worker waited for ever for a session of a database that was frozen while it connected, and never led again.
+    #[tokio::test]
+    async fn a_server_that_takes_connections_and_never_answers_is_given_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(listener.local_addr().unwrap().port()).user("nobody");
+        let (tls, tasks) = (PostgresTls::unchecked(), Tasks::new());
+        let outcome = within(Duration::from_millis(50), establish(&config, &tls, "test", &tasks)).await;
+        assert!(matches!(outcome, Err(DatabaseError::Timeout)), "{outcome:?}");
+    }
 }
