@@ -208,8 +208,10 @@ impl Fault {
                 }
             }
             Self::Rights => {
-                for _ in 0..random.random_range(1..4) {
+                for _ in 0..random.random_range(3..10) {
                     what = format!("{what}; {}", cluster.grants.change(&cluster.database, random).await?);
+                    // Writers go on between two changes.
+                    tokio::time::sleep(Duration::from_millis(random.random_range(0..120))).await;
                 }
             }
         }
