@@ -144,7 +144,13 @@ impl Run {
             }
         }
         self.writers.pause().await?;
-        self.writers.heavy(false);
+        if fault == Fault::ClientSlow {
+            self.writers.heavy(false);
+            for collection in COLLECTIONS {
+                let lighter = format!("update {collection} set note = 'light' where length(note) > 1000");
+                self.cluster.database.until_done(&lighter).await?;
+            }
+        }
         self.check(row).await?;
         say(&format!("{:20} {}\n", fault.name(), row.line()));
         Ok(())

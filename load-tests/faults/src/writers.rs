@@ -154,7 +154,8 @@ impl Writer {
     }
 
     fn note(&mut self) -> Option<String> {
-        let words = if *self.heavy.borrow() { 1500 } else { self.random.random_range(1..12) };
+        // The kernel takes some megabytes for a socket before its writer feels that nobody reads.
+        let words = if *self.heavy.borrow() { 3500 } else { self.random.random_range(1..12) };
         if self.random.random_bool(0.25) { None } else { Some(format!("Nöte \"{}\"\n", self.random.random::<u16>()).repeat(words)) }
     }
 
