@@ -21,7 +21,7 @@ pub(crate) use tables::{fingerprint, guard_secrets};
 
 /// Raised when `tables.sql` changes in a way that existing rows cannot follow; the schema is then made anew, with a new
 /// epoch.
-pub(crate) const LAYOUT: i32 = 3;
+pub(crate) const LAYOUT: i32 = 4;
 /// The first key of all advisory locks: "TIDE".
 pub(crate) const LOCK_SPACE: i32 = 1_414_087_749;
 /// Second keys.

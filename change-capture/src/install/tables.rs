@@ -2,7 +2,7 @@
 //!
 //! It must never hold a lock on more than one table of the application at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -22,6 +22,7 @@ const CATALOG: &str = "
   select c.oid as relation, (select t.oid from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'tidegate_insert_' || c.oid) as trigger,
          c.relname::text as name, coalesce(root.relname, c.relname)::text as collection, c.relispartition as partition,
          c.relkind = 'f' as foreign,
+         array(select t.relid::oid from pg_partition_tree(c.oid) t where c.relkind = 'p' and t.level > 0 order by 1) as partitions,
          coalesce((select array_agg(a.attname::text order by k.n)
             from pg_index i cross join unnest(i.indkey::int2[]) with ordinality k(attnum, n)
             join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
@@ -49,7 +50,8 @@ const CATALOG: &str = "
                      and t.tgfoid not in (select p.oid from pg_proc p where p.pronamespace = to_regnamespace('tidegate'))
                 ) as triggers) own
    where c.relnamespace = to_regnamespace('public') and c.relkind in ('r', 'p', 'f')
-   order by c.relname";
+   -- A table's reset comes after the triggers of its partitions: nothing may happen there unseen in between.
+   order by not c.relispartition, c.relname";
 
 /// What decides whether readers of the catalog must read it again.
 const FINGERPRINT: &str = "
@@ -152,6 +154,8 @@ pub(super) struct Table {
     pub(super) name: String,
     pub(super) collection: String,
     partition: bool,
+    /// Its partitions, at every level.
+    partitions: Vec<u32>,
     plan: Result<Plan, SkipReason>,
     /// What [`signatures`] should equal.
     triggers: Vec<String>,
@@ -189,6 +193,8 @@ pub async fn sync_tables(client: &Client, exclude: &[String]) -> Result<TablesRe
     let mut report = TablesReport::default();
     let tables = read_tables(client, exclude).await?;
     let known = read_known(client).await?;
+    // Collections of which a partition was in use.
+    let mut waiting = HashSet::new();
     for table in &tables {
         let (statements, captured) = match &table.plan {
             Ok(plan) if table.triggers != signatures(table.relation, &table.collection, plan) => (create_statements(table, plan), true),
@@ -197,7 +203,12 @@ pub async fn sync_tables(client: &Client, exclude: &[String]) -> Result<TablesRe
             Err(_) if !table.triggers.is_empty() => (drop_statements(table), false),
             Err(_) => (String::new(), false),
         };
-        let unbroken = table.partition || !captured || known.get(&table.collection) == Some(&(table.relation, table.trigger));
+        let identity = (table.relation, table.trigger, table.partitions.clone());
+        let unbroken = table.partition || !captured || known.get(&table.collection) == Some(&identity);
+        if !unbroken && waiting.contains(&table.collection) {
+            report.note(table, false);
+            continue;
+        }
         if statements.is_empty() && unbroken {
             report.note(table, true);
             continue;
@@ -207,7 +218,10 @@ pub async fn sync_tables(client: &Client, exclude: &[String]) -> Result<TablesRe
                 report.changed += 1;
                 report.note(table, true);
             }
-            Err(error) if error.is_lock_conflict() => report.note(table, false),
+            Err(error) if error.is_lock_conflict() => {
+                waiting.insert(table.collection.clone());
+                report.note(table, false);
+            }
             // Another role's trigger on it, or one that was disabled: its owner alone can change that.
             Err(error) if error.state() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => report.refuse(table, SkipReason::NoPrivilege),
             // Dropped in between: the next look will not see it.
@@ -319,6 +333,7 @@ fn read_table(row: &Row, exclude: &[String]) -> Result<Table, DatabaseError> {
         name,
         collection,
         partition: row.try_get("partition")?,
+        partitions: row.try_get("partitions")?,
         plan,
         triggers: row.try_get("triggers")?,
         trigger_names: row.try_get("trigger_names")?,
@@ -333,10 +348,11 @@ async fn alter(client: &Client, statements: &str, captured: Option<&Table>) -> R
         if let Some(table) = captured {
             client
                 .execute(
-                    "insert into tidegate.tables (collection, relation, trigger)
-                     select $1, t.tgrelid, t.oid from pg_trigger t where t.tgrelid = $2 and t.tgname = 'tidegate_insert_' || t.tgrelid
-                     on conflict (collection) do update set relation = excluded.relation, trigger = excluded.trigger, lapsed = false",
-                    &[&table.collection, &table.relation],
+                    "insert into tidegate.tables (collection, relation, trigger, partitions)
+                     select $1, t.tgrelid, t.oid, $3 from pg_trigger t where t.tgrelid = $2 and t.tgname = 'tidegate_insert_' || t.tgrelid
+                     on conflict (collection) do update
+                       set relation = excluded.relation, trigger = excluded.trigger, partitions = excluded.partitions, lapsed = false",
+                    &[&table.collection, &table.relation, &table.partitions],
                 )
                 .await?;
             client.execute("select tidegate.reset($1)", &[&table.collection]).await?;
@@ -348,10 +364,13 @@ async fn alter(client: &Client, statements: &str, captured: Option<&Table>) -> R
     done
 }
 
-/// Collections that have been captured without a break, with the identity of their table and trigger.
-async fn read_known(client: &Client) -> Result<HashMap<String, (u32, Option<u32>)>, DatabaseError> {
-    let rows = client.query("select collection, relation, trigger from tidegate.tables where not lapsed", &[]).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, Some(row.try_get(2)?))))).collect()
+/// The oids of a table, of its insert trigger and of its partitions.
+type Identity = (u32, Option<u32>, Vec<u32>);
+
+/// Collections that have been captured without a break.
+async fn read_known(client: &Client) -> Result<HashMap<String, Identity>, DatabaseError> {
+    let rows = client.query("select collection, relation, trigger, partitions from tidegate.tables where not lapsed", &[]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, Some(row.try_get(2)?), row.try_get(3)?)))).collect()
 }
 
 fn is_gone(error: &DatabaseError) -> bool {

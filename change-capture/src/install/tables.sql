@@ -66,11 +66,13 @@ alter table tidegate.outbox_3 alter column rows set storage external;
 create index outbox_xid on tidegate.outbox (xid);
 
 -- Tables whose changes have been seen without a break. A table that is not in here with its present identity (created,
--- restored, or with triggers that lapsed) starts with a reset, because nobody knows what happened to it until then.
+-- restored, or with triggers that lapsed) starts with a reset, because nobody knows what happened to it until then. So does
+-- one whose partitions are others: their rows came or went without a statement that a trigger sees.
 create table tidegate.tables (
   collection text primary key,
   relation oid not null,
   trigger oid not null,
+  partitions oid[] not null,
   lapsed boolean not null default false
 );
 

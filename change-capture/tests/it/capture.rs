@@ -220,7 +220,8 @@ async fn a_partitioned_table_is_one_collection_whoever_writes_to_it() {
     rig.database.run(&["create table p3 partition of p for values from (200) to (300)"]).await;
     rig.worker.synchronise().await;
     rig.database.run(&["insert into p3 values (201, 'd')"]).await;
-    assert_eq!(rig.summary().await, ["p c 201"]);
+    // Whoever wrote to the partition before its triggers stood was seen by nobody.
+    assert_eq!(rig.summary().await, ["p r", "p c 201"]);
 }
 
 #[tokio::test]

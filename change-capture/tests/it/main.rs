@@ -9,6 +9,7 @@
 mod bus_contract;
 mod capture;
 mod drain;
+mod evolution;
 mod failover;
 mod harness;
 mod program;

@@ -14,6 +14,7 @@ mod connect;
 mod crud;
 mod fanout;
 mod floor;
+mod latency;
 mod report;
 mod servers;
 mod socket;
@@ -47,6 +48,8 @@ struct Cli {
 enum Command {
     /// One change to many subscribers with the same query, beside a raw broadcast of equal frames.
     Fanout(fanout::Options),
+    /// From commit to client, at fixed rates of changes.
+    Latency(latency::Options),
     /// Reads and writes over sockets, closed loop.
     Crud(crud::Options),
     /// Connect, authenticate, subscribe, close; and the memory of idle connections.
@@ -73,6 +76,7 @@ async fn main() -> Result<()> {
     let tasks = Tasks::new();
     match cli.command {
         Command::Fanout(options) => print(cli.json, &fanout::run(&options, &cli.servers, &tasks).await?),
+        Command::Latency(options) => print(cli.json, &latency::run(&options, &cli.servers, &tasks).await?),
         Command::Crud(options) => print(cli.json, &crud::run(&options, &cli.servers, &tasks).await?),
         Command::Connect(options) => print(cli.json, &connect::run(&options, &cli.servers, &tasks).await?),
         Command::Writers(options) => print(cli.json, &writers::run(&options, &cli.servers, &tasks).await?),
