@@ -90,8 +90,8 @@ pub trait Bus: Send + Sync + 'static {
     /// [`BusError::Fenced`], [`BusError::Ahead`], [`BusError::Unavailable`].
     fn open<'a>(&'a self, fence: Fence, epoch: Epoch, heads: &'a [KnownHead]) -> BoxFuture<'a, Result<(), BusError>>;
 
-    /// Whether the bus still is as the leader with this fence opened it. Cheap: a leader asks now and then, so that a
-    /// store that lost everything is set up again before the next change.
+    /// Whether the bus still is as the leader with this fence opened it, and has what was published lately. Cheap: a leader asks
+    /// now and then, so that a store that lost everything, or its tail, is set up again before the next change.
     ///
     /// # Errors
     /// [`BusError::Unavailable`].

@@ -11,9 +11,9 @@ mod feed;
 mod link;
 mod place;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use change_event::{ChangeEvent, ChannelNames, Epoch, Sequence};
@@ -31,6 +31,8 @@ use super::{BoxFuture, Bus, BusCapacity, BusError, Feed, Fence, KnownHead, Strea
 /// A command that takes longer has met a Redis that is gone or hangs.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest that a replica is expected to lag behind.
+const TAIL: Duration = Duration::from_secs(600);
 
 /// The bus through Redis; clones share it.
 #[derive(Clone)]
@@ -46,6 +48,8 @@ struct Shared {
     scripts: Scripts,
     // Collections that are known to be in the set of all; held for a look-up.
     listed: Mutex<HashSet<Arc<str>>>,
+    // The newest event of each collection that this process published, and when; held for a look-up.
+    published: Mutex<HashMap<Arc<str>, (StreamHead, Instant)>>,
     tasks: Tasks,
     shutdown: CancellationToken,
 }
@@ -97,8 +101,8 @@ impl RedisBus {
             open: Script::new(include_str!("redis/open.lua")),
             opened: Script::new(include_str!("redis/opened.lua")),
         };
-        let listed = Mutex::default();
-        Ok(Self(Arc::new(Shared { place, writing, reading, names, capacity, scripts, listed, tasks, shutdown })))
+        let (listed, published) = (Mutex::default(), Mutex::default());
+        Ok(Self(Arc::new(Shared { place, writing, reading, names, capacity, scripts, listed, published, tasks, shutdown })))
     }
 }
 
@@ -133,6 +137,8 @@ impl Shared {
         let mut command = redis::cmd("SMEMBERS");
         command.arg(self.names.collections());
         let present: Vec<String> = self.writing.query(&command).await.map_err(unavailable)?;
+        // What is told now counts, whatever was published under another epoch or fence.
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).clear();
         // Redis may have lost the set since this process filled it.
         self.listed.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let known: HashSet<&str> = heads.iter().map(|head| &*head.collection).collect();
@@ -187,7 +193,39 @@ impl Shared {
         }
         let collections: Vec<Arc<str>> = commands.iter().map(|(collection, _)| Arc::clone(collection)).collect();
         self.list(&collections).await?;
-        self.run(commands, &self.scripts.publish).await
+        self.run(commands, &self.scripts.publish).await?;
+        let now = Instant::now();
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        for run in events.chunk_by(|one, other| one.collection == other.collection) {
+            if let Some(last) = run.last() {
+                let head = StreamHead { epoch: last.epoch, sequence: last.sequence };
+                published.insert(Arc::clone(&last.collection), (head, now));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether Redis still has what was published lately. A replica that takes over may never have got the last events, and
+    /// nothing else would tell before their collections change again. What is older than [`TAIL`] has reached every replica.
+    async fn has_tail(&self) -> Result<bool, BusError> {
+        let tail: Vec<(Arc<str>, StreamHead)> = {
+            let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+            published.retain(|_, (_, at)| at.elapsed() < TAIL);
+            published.iter().map(|(collection, (head, _))| (Arc::clone(collection), *head)).collect()
+        };
+        if tail.is_empty() {
+            return Ok(true);
+        }
+        let commands = tail.iter().map(|(collection, _)| (Arc::clone(collection), self.head_command(collection))).collect();
+        let answers = self.reading.query_each(commands, None).await.map_err(unavailable)?;
+        for (answer, (_, head)) in answers.into_iter().zip(&tail) {
+            let found = redis::from_redis_value(answer).map_err(|error| unavailable(error.into()))?;
+            // A newer leader may have moved it on.
+            if stream_head(found).is_none_or(|found| found < *head) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Where a collection's stream stands.
@@ -278,7 +316,7 @@ impl Bus for RedisBus {
     }
 
     fn is_open<'a>(&'a self, fence: Fence, epoch: Epoch) -> BoxFuture<'a, Result<bool, BusError>> {
-        Box::pin(async move { Ok(self.0.opened().await? == Some((epoch, fence))) })
+        Box::pin(async move { Ok(self.0.opened().await? == Some((epoch, fence)) && self.0.has_tail().await?) })
     }
 
     fn publish<'a>(&'a self, fence: Fence, events: &'a [Arc<ChangeEvent>]) -> BoxFuture<'a, Result<(), BusError>> {

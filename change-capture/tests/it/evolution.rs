@@ -53,7 +53,8 @@ async fn a_table_is_told_to_be_read_once_its_partition_is_captured() {
         first.batch_execute("commit").await
     };
     let (written, committed) = tokio::join!(write, commit);
-    (written.unwrap(), committed.unwrap());
+    written.unwrap();
+    committed.unwrap();
     {
         let mut synchronised = std::pin::pin!(rig.worker.control.synchronise());
         let waits = tokio::time::timeout(Duration::from_millis(600), &mut synchronised).await;

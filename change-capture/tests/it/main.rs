@@ -7,6 +7,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "whatever was not expected fails the test")]
 
 mod bus_contract;
+mod bus_repair;
 mod capture;
 mod drain;
 mod evolution;
