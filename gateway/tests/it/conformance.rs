@@ -66,6 +66,7 @@ areas! {
     conformance_envelope => "envelope",
     conformance_errors => "errors",
     conformance_filters => "filters",
+    conformance_graphql => "graphql",
     conformance_heartbeat => "heartbeat",
     conformance_items => "items",
     conformance_logs => "logs",

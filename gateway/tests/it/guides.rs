@@ -26,7 +26,7 @@ const SCRIPT_LIMIT: Duration = Duration::from_secs(240);
 const GATEWAYS: &[(&str, &[(&str, &str)])] = &[
     ("main", &[]),
     ("public", &[("WEBSOCKETS_REST_AUTH", "public")]),
-    ("strict", &[("WEBSOCKETS_REST_AUTH", "strict")]),
+    ("strict", &[("WEBSOCKETS_REST_AUTH", "strict"), ("WEBSOCKETS_GRAPHQL_AUTH", "strict")]),
     // Short times, so that expiry and heartbeats are seen; in milliseconds and with units, as the guides allow.
     ("tight", &[("ACCESS_TOKEN_TTL", "3s"), ("WEBSOCKETS_REST_AUTH_TIMEOUT", "2000"), ("WEBSOCKETS_HEARTBEAT_PERIOD", "1000")]),
     ("rate", &[("RATE_LIMITER_ENABLED", "true"), ("RATE_LIMITER_POINTS", "5"), ("RATE_LIMITER_DURATION", "2")]),
@@ -77,6 +77,12 @@ fn the_resume_example() {
         guides("resume.mjs", &["sdk26"], &["main"]).await?;
         guides("resume.mjs", &["sdk20"], &["main"]).await
     });
+}
+
+/// The GraphQL endpoint through graphql-ws, Apollo Client, graphql-js and plain HTTP.
+#[test]
+fn graphql_clients() {
+    run(guides("graphql.mjs", &[], &["main", "strict", "tight", "rate"]));
 }
 
 /// The demo page of `gateway dev`, and the guides' pages opened from disk, in a browser.

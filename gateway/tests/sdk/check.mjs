@@ -83,14 +83,19 @@ export class Inbox {
 		if (place >= 0) return Promise.resolve(this.#unread.splice(place, 1)[0]);
 		const seen = () => `a message; there were ${JSON.stringify(this.all.slice(-5))}`;
 		return new Promise((resolve, reject) => {
-			const timer = setTimeout(() => reject(new Error(`not within ${limit} ms: ${seen()}`)), limit);
-			this.#waiting.push({
+			const waiter = {
 				fits,
 				resolve: (message) => {
 					clearTimeout(timer);
 					resolve(message);
 				},
-			});
+			};
+			const timer = setTimeout(() => {
+				// Whoever has given up takes no later message.
+				this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+				reject(new Error(`not within ${limit} ms: ${seen()}`));
+			}, limit);
+			this.#waiting.push(waiter);
 		});
 	}
 
@@ -103,8 +108,8 @@ export class Inbox {
 export class Raw {
 	inbox = new Inbox();
 
-	constructor(url, options = {}) {
-		this.socket = new WebSocket(url, options);
+	constructor(url, ...options) {
+		this.socket = new WebSocket(url, ...options);
 		this.opened = new Promise((resolve, reject) => {
 			this.socket.addEventListener('open', () => resolve(this));
 			this.socket.addEventListener('error', (event) => reject(new Error(event.message)));

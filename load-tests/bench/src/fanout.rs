@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use serde_json::json;
@@ -22,7 +22,7 @@ use tokio_postgres::{Client, Statement};
 
 use crate::Report;
 use crate::servers::{ServerOptions, Servers, TOKEN};
-use crate::socket::{Socket, parsed};
+use crate::socket::{Endpoint, Socket, parsed};
 use crate::statistics::Percentiles;
 use crate::subscribers::{Faults, Subscribers};
 use crate::usage::{Used, Watched};
@@ -54,9 +54,21 @@ pub(crate) struct Options {
     /// The next change only after everybody has heard the last one.
     #[arg(long)]
     pub(crate) paced: bool,
+    /// What the subscribers speak.
+    #[arg(long, value_enum, default_value_t = Protocol::Rest)]
+    pub(crate) protocol: Protocol,
     /// Without the raw broadcast.
     #[arg(long)]
     pub(crate) no_floor: bool,
+}
+
+/// The protocols of subscribers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    /// `/websocket`.
+    Rest,
+    /// `/graphql`.
+    Graphql,
 }
 
 /// What came out.
@@ -115,8 +127,15 @@ async fn through_gateway(options: &Options, servers: &Servers, tasks: &Tasks) ->
     let user = format!("bench-{}", now.as_micros());
     let query = json!({"fields": ["id", "text", "user"], "filter": {"user": {"_eq": user}}});
     let subscribe = json!({"type": "subscribe", "collection": "messages", "uid": "1", "query": query}).to_string();
-    let connected = stream::iter(0..u32::try_from(options.subscribers)?).map(|number| subscribed(servers, &subscribe, number));
-    let sockets: Vec<Socket> = connected.buffer_unordered(OPENING).try_collect().await?;
+    let numbers = stream::iter(0..u32::try_from(options.subscribers)?);
+    let sockets: Vec<Socket> = match options.protocol {
+        Protocol::Rest => numbers.map(|number| subscribed(servers, &subscribe, number)).buffer_unordered(OPENING).try_collect().await?,
+        Protocol::Graphql => {
+            let sockets = numbers.map(|number| listening(servers, number)).buffer_unordered(OPENING).try_collect().await?;
+            until_listening(servers, options.subscribers).await?;
+            sockets
+        }
+    };
 
     let client = servers.sql(tasks).await?;
     let insert = client.prepare("insert into messages (text, \"user\") values ($1, $2)").await?;
@@ -141,6 +160,29 @@ async fn subscribed(servers: &Servers, subscribe: &str, number: u32) -> Result<S
     let init = parsed(&socket.ask(subscribe).await?)?;
     ensure!(init.get("event").is_some_and(|event| event == "init"), "no init: {init}");
     Ok(socket)
+}
+
+/// The same selection over `/graphql`, where there is no filter and no `init`.
+async fn listening(servers: &Servers, number: u32) -> Result<Socket> {
+    let endpoint = Endpoint { path: "/graphql".to_owned(), ..servers.endpoint.clone() };
+    let mut socket = Socket::graphql(&endpoint, TOKEN, number).await?;
+    let query = "subscription { messages_mutated(event: create) { key event data { id text user } } }";
+    socket.send(&json!({"id": "1", "type": "subscribe", "payload": {"query": query}}).to_string()).await?;
+    Ok(socket)
+}
+
+/// Subscriptions over `/graphql` are not confirmed: the gateway counts them.
+async fn until_listening(servers: &Servers, subscribers: usize) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let live = servers.counter("tidegate_gateway_subscriptions").await?.context("--admin-port is missing")?;
+        #[expect(clippy::cast_precision_loss, reason = "a count of subscribers")]
+        if live >= subscribers as f64 {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "{live} of {subscribers} subscriptions are live");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn through_floor(options: &Options, frame_bytes: usize, tasks: &Tasks) -> Result<Measured> {

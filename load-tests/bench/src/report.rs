@@ -13,6 +13,7 @@ use service_runtime::Tasks;
 
 use crate::servers::ServerOptions;
 use crate::statistics::Spread;
+use crate::fanout::Protocol;
 use crate::{Report, connect, crud, fanout, say, writers};
 
 /// The table stands between these lines of the document; the rest is written by hand.
@@ -145,7 +146,15 @@ impl Scenario {
     }
 
     async fn run(self, servers: &ServerOptions, tasks: &Tasks) -> Result<Value> {
-        let fanout = |subscribers, changes| fanout::Options { subscribers, changes, warmup: 5, rate: None, paced: false, no_floor: false };
+        let fanout = |subscribers, changes| fanout::Options {
+            subscribers,
+            changes,
+            warmup: 5,
+            rate: None,
+            paced: false,
+            protocol: Protocol::Rest,
+            no_floor: false,
+        };
         let options = match self {
             Self::Burst => fanout(1000, 300),
             Self::Paced => fanout::Options { paced: true, ..fanout(1000, 300) },

@@ -62,10 +62,24 @@ impl Socket {
 
     /// Connects and upgrades.
     pub(crate) async fn open(endpoint: &Endpoint, number: u32) -> Result<Self> {
+        Self::open_speaking(endpoint, "", number).await
+    }
+
+    /// Connects, upgrades to graphql-transport-ws and authenticates.
+    pub(crate) async fn graphql(endpoint: &Endpoint, token: &str, number: u32) -> Result<Self> {
+        let mut socket = Self::open_speaking(endpoint, "Sec-WebSocket-Protocol: graphql-transport-ws\r\n", number).await?;
+        let init = serde_json::json!({"type": "connection_init", "payload": {"access_token": token}}).to_string();
+        let answer = parsed(&socket.ask(&init).await?)?;
+        ensure!(answer.get("type").is_some_and(|kind| kind == "connection_ack"), "not acknowledged: {answer}");
+        Ok(socket)
+    }
+
+    /// Connects and upgrades, with one more header.
+    async fn open_speaking(endpoint: &Endpoint, header: &str, number: u32) -> Result<Self> {
         let mut socket = Self::bare(endpoint.address, number).await?;
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{header}\r\n",
             endpoint.path, endpoint.address
         );
         socket.stream.write_all(request.as_bytes()).await?;

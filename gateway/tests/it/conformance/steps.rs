@@ -161,6 +161,9 @@ impl Steps {
             let path: Vec<&str> = path.as_str().unwrap_or_default().split('.').collect();
             got.iter_mut().for_each(|message| mask(message, &path));
         }
+        if step["sort_names"].as_bool() == Some(true) {
+            got.iter_mut().for_each(sort_names);
+        }
         if step["unordered"].as_bool() == Some(true) {
             got = self.normaliser.ordered(got);
         }
@@ -365,6 +368,20 @@ fn in_window(step: &Value, took: Duration) -> Option<bool> {
     }
     let took = took.as_millis();
     Some(u128::from(bounds.0.unwrap_or(0)) <= took && bounds.1.is_none_or(|most| took <= u128::from(most)))
+}
+
+/// Sorts lists of `{"name": …}`: introspection has no defined order.
+fn sort_names(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            items.iter_mut().for_each(sort_names);
+            if items.iter().all(|item| item["name"].is_string()) {
+                items.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
+            }
+        }
+        Value::Object(members) => members.values_mut().for_each(sort_names),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Keeps only the type of a volatile member.
