@@ -24,6 +24,7 @@ use crate::connection::open::OpenConnections;
 use crate::database::Database;
 use crate::directory::{Directory, DirectoryOptions};
 use crate::feed;
+use crate::graphql::Schemas;
 use crate::http;
 use crate::http::listener::{ListenerLimits, ListenerMetrics};
 use crate::items::ItemsService;
@@ -120,6 +121,7 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     let state = Arc::new(Gateway {
         items: ItemsService::new(database.clone(), Arc::clone(&directory), Arc::clone(&config), tasks.clone())
             .timed_by(metrics.operations.clone()),
+        graphql: Schemas::new(&config.graphql),
         connections: OpenConnections::new(&config, Arc::clone(&metrics)),
         config: Arc::clone(&config),
         database,

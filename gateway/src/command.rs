@@ -20,6 +20,7 @@ use crate::protocol::Uid;
 use crate::protocol::server::{self, MessageType};
 use crate::state::Gateway;
 
+pub(crate) use auth::authenticate;
 pub use dispatch::{RestConversation, RestEndpoint};
 
 /// Answers with an error, counts it, and logs what a person may have to look at.

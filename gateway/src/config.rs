@@ -8,6 +8,7 @@ mod limits;
 mod settings;
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     /// `QUERY_LIMIT_*`, `MAX_RELATIONAL_DEPTH`, `MAX_JSON_QUERY_DEPTH`.
     pub query: QueryLimits,
+    /// `GRAPHQL_*`, `GATEWAY_GRAPHQL_*`.
+    pub graphql: GraphQlConfig,
     /// `MAX_BATCH_MUTATION`.
     pub max_batch_mutation: Option<u64>,
     /// `CORS_*`.
@@ -154,6 +157,23 @@ pub struct WebSocketsConfig {
     pub logs: Option<LogsEndpointConfig>,
     /// `WEBSOCKETS_HEARTBEAT_PERIOD`; `None` when disabled.
     pub heartbeat: Option<Duration>,
+}
+
+/// What a GraphQL document may ask, and how many schemas are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphQlConfig {
+    /// `GRAPHQL_INTROSPECTION`.
+    pub introspection: bool,
+    /// `GRAPHQL_QUERY_TOKEN_LIMIT`: lexical tokens of a document.
+    pub tokens: usize,
+    /// `GATEWAY_GRAPHQL_MAX_DEPTH`: levels of selections.
+    pub depth: usize,
+    /// `GATEWAY_GRAPHQL_MAX_COMPLEXITY`: fields of an operation, its fragments spread.
+    pub complexity: usize,
+    /// `GRAPHQL_SCHEMA_CACHE_CAPACITY`.
+    pub schemas: NonZeroUsize,
+    /// `GRAPHQL_SCHEMA_GENERATION_MAX_CONCURRENT`.
+    pub generations: usize,
 }
 
 /// One endpoint.
@@ -358,6 +378,7 @@ impl Config {
                 max_conditions: size(&mut r, "GATEWAY_MAX_FILTER_CONDITIONS", 2_000, 1..=10_000),
                 max_values: size(&mut r, "GATEWAY_MAX_FILTER_VALUES", 65_535, 1..=65_535),
             },
+            graphql: graphql(&mut r),
             max_batch_mutation: match r.text("MAX_BATCH_MUTATION").as_deref() {
                 None | Some("Infinity" | "infinity") => None,
                 Some(_) => r.integer("MAX_BATCH_MUTATION", 0..=i64::MAX).and_then(|n| u64::try_from(n).ok()),
@@ -533,6 +554,17 @@ fn websockets(r: &mut Reader<'_>) -> WebSocketsConfig {
         graphql,
         logs: (enabled && logs_enabled).then_some(logs),
         heartbeat: heartbeat_enabled.then_some(period),
+    }
+}
+
+fn graphql(r: &mut Reader<'_>) -> GraphQlConfig {
+    GraphQlConfig {
+        introspection: r.flag("GRAPHQL_INTROSPECTION", true),
+        tokens: size(r, "GRAPHQL_QUERY_TOKEN_LIMIT", 5_000, 1..=1_000_000),
+        depth: size(r, "GATEWAY_GRAPHQL_MAX_DEPTH", 20, 1..=100),
+        complexity: size(r, "GATEWAY_GRAPHQL_MAX_COMPLEXITY", 5_000, 1..=1_000_000),
+        schemas: NonZeroUsize::new(size(r, "GRAPHQL_SCHEMA_CACHE_CAPACITY", 100, 1..=100_000)).unwrap_or(NonZeroUsize::MIN),
+        generations: size(r, "GRAPHQL_SCHEMA_GENERATION_MAX_CONCURRENT", 5, 1..=1_000),
     }
 }
 

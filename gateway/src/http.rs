@@ -8,6 +8,7 @@ mod bound;
 mod caller;
 pub mod client_origin;
 mod cors;
+mod graphql;
 mod items;
 pub mod listener;
 pub mod origin;
@@ -35,6 +36,7 @@ use axum::routing::{any, get, post};
 use crate::command::RestEndpoint;
 use crate::config::AuthMode;
 use crate::connection::endpoint::EndpointKind;
+use crate::graphql::GraphQlEndpoint;
 use crate::http::reply::HttpError;
 use crate::http::upgrade::Gate;
 use crate::logs::LogsEndpoint;
@@ -83,10 +85,14 @@ pub fn router(state: &Arc<Gateway>, page: Option<Page>) -> Router {
 /// The sockets have paths of the user's choice; what is none of them does not exist.
 async fn fallback(State(state): State<Arc<Gateway>>, request: Request) -> Response {
     let sockets = &state.config.websockets;
-    if !wants_upgrade(request.headers()) {
-        return route_not_found(request.uri());
-    }
     let path = request.uri().path();
+    if !wants_upgrade(request.headers()) {
+        return if path == graphql::PATH || sockets.graphql.as_ref().is_some_and(|endpoint| endpoint.path == path) {
+            graphql::serve(&state, request).await
+        } else {
+            route_not_found(request.uri())
+        };
+    }
     if let Some(rest) = sockets.rest.as_ref().filter(|endpoint| endpoint.path == path) {
         let gate = Gate {
             kind: EndpointKind::Rest,
@@ -96,6 +102,17 @@ async fn fallback(State(state): State<Arc<Gateway>>, request: Request) -> Respon
             heartbeat: sockets.heartbeat,
         };
         return upgrade::upgrade(&state, gate, RestEndpoint::new(Arc::clone(&state)), request).await;
+    }
+    if let Some(graphql) = sockets.graphql.as_ref().filter(|endpoint| endpoint.path == path) {
+        let gate = Gate {
+            kind: EndpointKind::GraphQl,
+            mode: graphql.mode,
+            administrators: false,
+            auth_timeout: graphql.auth_timeout,
+            heartbeat: sockets.heartbeat,
+        };
+        let endpoint = GraphQlEndpoint::new(Arc::clone(&state), request.headers());
+        return upgrade::upgrade(&state, gate, endpoint, request).await;
     }
     if sockets.logs.as_ref().is_some_and(|endpoint| endpoint.path == path) {
         let auth_timeout = sockets.rest.as_ref().map_or(DEFAULT_AUTH_TIMEOUT, |rest| rest.auth_timeout);

@@ -19,6 +19,7 @@ pub mod dev;
 pub mod directory;
 pub mod error;
 pub mod feed;
+pub mod graphql;
 pub mod http;
 pub mod items;
 pub mod limits;

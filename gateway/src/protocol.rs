@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod envelope;
+pub mod graphql;
 mod issue;
 pub mod items;
 pub mod logs;

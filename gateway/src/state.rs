@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::connection::open::OpenConnections;
 use crate::database::Database;
 use crate::directory::Directory;
+use crate::graphql::Schemas;
 use crate::items::ItemsService;
 use crate::limits::Limits;
 use crate::logs::Hub;
@@ -30,6 +31,8 @@ pub struct Gateway {
     pub authenticator: Arc<Authenticator>,
     /// Reads and writes items.
     pub items: ItemsService,
+    /// What GraphQL documents are read against.
+    pub graphql: Schemas,
     /// Who hears of what.
     pub subscriptions: Arc<Registry>,
     /// Who is connected.

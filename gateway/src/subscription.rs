@@ -13,6 +13,8 @@ mod collection;
 mod evaluate;
 mod frames;
 mod group;
+mod listeners;
+mod listening;
 mod planning;
 mod position;
 mod reader;
@@ -23,6 +25,7 @@ mod request;
 mod shared_read;
 
 pub use collection::Start;
+pub use listeners::Form;
 pub use planning::plan;
 pub use position::{Place, Position};
 pub use reader::ViewRead;

@@ -37,7 +37,7 @@ pub(super) async fn handshake(state: &Arc<Gateway>, session: &Arc<Session>, byte
 }
 
 /// An auth message of a connection that may speak already.
-pub(super) async fn authenticate(state: &Arc<Gateway>, session: &Arc<Session>, message: Envelope) {
+pub(crate) async fn authenticate(state: &Arc<Gateway>, session: &Arc<Session>, message: Envelope) {
     let message = match AuthMessage::read(&message) {
         Ok(message) => message,
         // No authentication: nothing changes, and no clock stops.

@@ -36,7 +36,7 @@ async fn operate(state: &Gateway, session: &Session, collection: &str, request: 
     let singleton = known.is_some_and(|collection| collection.singleton);
     let accountability = session.accountability();
     let permissions = state.directory.permissions(&accountability).await?;
-    let context = ItemsContext { accountability, permissions, schema };
+    let context = ItemsContext { accountability, permissions, schema, unanswered: false };
     let or_null = |value: Option<Value>| value.unwrap_or(Value::Null);
     let answer = match request {
         ItemsRequest::Create { data, query } => state.items.create(&context, collection, &or_null(data), &or_null(query)).await?,

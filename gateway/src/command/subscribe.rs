@@ -85,6 +85,7 @@ async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId,
                     explicit_limit: raw.get("limit").is_some_and(|limit| !limit.is_null()),
                     uid: uid.clone(),
                     positions,
+                    form: None,
                 })))
             }
         };

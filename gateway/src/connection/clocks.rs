@@ -47,7 +47,18 @@ pub(super) async fn run<E: Endpoint>(endpoint: &E, session: &Arc<Session>, perio
             }
             wake = wake.min(until);
         }
+        if let Some(until) = session.introduction() {
+            if until <= now {
+                session.queue().close(CloseReason::InitialisationTimedOut);
+                continue;
+            }
+            wake = wake.min(until);
+        }
         if let Some(left) = session.expires_at().map(until_expiry) {
+            if let Some(reason) = session.kind().lapse().filter(|_| left.is_zero()) {
+                session.queue().close(reason);
+                continue;
+            }
             if left.is_zero() {
                 session.expire(endpoint.public(session));
                 session.send(server::error(MessageType::Auth, &ClientError::TokenExpired, None));
@@ -72,6 +83,10 @@ pub(super) async fn run<E: Endpoint>(endpoint: &E, session: &Arc<Session>, perio
 
 /// No authentication in time.
 async fn time_out<E: Endpoint>(endpoint: &E, session: &Arc<Session>) {
+    if let Some(reason) = session.kind().lapse() {
+        session.queue().close(reason);
+        return;
+    }
     let first = session.must_authenticate();
     session.send(server::error(MessageType::Auth, &ClientError::AuthTimeout, None));
     if first || session.mode() != AuthMode::Public {
@@ -110,7 +125,7 @@ impl Heartbeat {
         if self.pinged_at == Some(received) {
             session.queue().close(CloseReason::HeartbeatMissed);
         } else {
-            session.send(server::ping());
+            session.send(session.kind().ping());
         }
         self.pinged_at = Some(received);
         self.next = now + self.period;

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use crate::auth::Identity;
+use crate::connection::frame::Frame;
 use crate::connection::session::Session;
+use crate::error::CloseReason;
+use crate::protocol::server;
 
 /// The kinds of endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +69,26 @@ impl EndpointKind {
             Self::Rest => "rest",
             Self::GraphQl => "graphql",
             Self::Logs => "logs",
+        }
+    }
+
+    /// What closes a connection whose identity lapses. `None`: a message tells it, and it may authenticate anew where the
+    /// protocol lets it. A client of graphql-transport-ws ends for good at a message that it does not know, and connects
+    /// again, with a new token, after this close.
+    #[must_use]
+    pub const fn lapse(self) -> Option<CloseReason> {
+        match self {
+            Self::Rest | Self::Logs => None,
+            Self::GraphQl => Some(CloseReason::Forbidden),
+        }
+    }
+
+    /// The server's sign of life.
+    #[must_use]
+    pub fn ping(self) -> Frame {
+        match self {
+            Self::Rest | Self::Logs => server::ping(),
+            Self::GraphQl => Frame::ping(),
         }
     }
 }

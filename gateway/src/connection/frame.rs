@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 const OPCODE_TEXT: u8 = 0x1;
 const OPCODE_CLOSE: u8 = 0x8;
+const OPCODE_PING: u8 = 0x9;
 const OPCODE_PONG: u8 = 0xA;
 /// The largest payload of a control frame (RFC 6455 §5.5).
 const CONTROL_MAX: usize = 125;
@@ -26,6 +27,12 @@ impl Frame {
     #[must_use]
     pub fn text_of(pieces: &[&[u8]]) -> Self {
         Self::build(OPCODE_TEXT, pieces)
+    }
+
+    /// A ping, which every client answers by itself.
+    #[must_use]
+    pub fn ping() -> Self {
+        Self::build(OPCODE_PING, &[])
     }
 
     /// The answer to a ping; at most 125 bytes are echoed.
@@ -110,6 +117,7 @@ mod tests {
         let long = Frame::close(Some(1001), &"ü".repeat(100));
         assert_eq!(long.bytes()[1], 124);
         assert!(std::str::from_utf8(&long.bytes()[4..]).is_ok());
+        assert_eq!(Frame::ping().bytes(), [0x89, 0]);
         assert_eq!(Frame::pong(&[0; 200]).bytes()[1], 125);
         assert_eq!(Frame::text_of(&[b"ab", b"", b"c"]), Frame::text(b"abc"));
     }

@@ -306,6 +306,12 @@ impl Place {
         self.id
     }
 
+    /// Which endpoint it belongs to.
+    #[must_use]
+    pub const fn kind(&self) -> EndpointKind {
+        self.kind
+    }
+
     /// All open connections.
     #[must_use]
     pub const fn connections(&self) -> &Arc<OpenConnections> {

@@ -53,6 +53,8 @@ struct Waiting {
     /// What the metrics were told of `bytes`.
     shown: usize,
     state: State,
+    /// What the close frame says, where that is not the reason's own text.
+    last_words: Option<Box<str>>,
 }
 
 /// The lock on what waits; the metrics learn of its bytes when it is given back.
@@ -139,6 +141,16 @@ impl SendQueue {
             waiting.state = State::Closing(reason);
             self.work.notify_one();
             self.space.notify_waiters();
+        }
+    }
+
+    /// As [`SendQueue::close`], with a text of its own in the close frame.
+    pub fn close_saying(&self, reason: CloseReason, text: &str) {
+        let mut waiting = self.lock();
+        if waiting.state == State::Open {
+            waiting.state = State::Closing(reason);
+            waiting.last_words = Some(text.into());
+            self.work.notify_one();
         }
     }
 
@@ -295,9 +307,9 @@ impl Writer {
     async fn finish(self, reason: CloseReason) -> Option<CloseReason> {
         let flush = async {
             // A frame that is half on the socket must be completed, or the close frame would be read as its payload.
-            let close = Frame::close(reason.code(), reason.text());
             {
                 let mut waiting = self.queue.lock();
+                let close = Frame::close(reason.code(), waiting.last_words.as_deref().unwrap_or(reason.text()));
                 waiting.bytes += close.len();
                 waiting.frames.push_back(close);
             }

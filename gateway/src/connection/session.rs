@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::auth::{Authenticator, Identity, Proof, Recheck};
 use crate::config::AuthMode;
+use crate::connection::endpoint::EndpointKind;
 use crate::connection::frame::Frame;
 use crate::connection::open::{OpenConnections, Place};
 use crate::connection::send_queue::SendQueue;
@@ -121,6 +122,12 @@ impl Session {
         self.id
     }
 
+    /// Which endpoint it belongs to.
+    #[must_use]
+    pub const fn kind(&self) -> EndpointKind {
+        self.place.kind()
+    }
+
     /// What its endpoint demands.
     #[must_use]
     pub const fn mode(&self) -> AuthMode {
@@ -187,6 +194,17 @@ impl Session {
     /// Sends a frame. A connection that is closing takes nothing, and nobody needs to know.
     pub fn send(&self, frame: Frame) {
         let _closing = self.queue.send(frame);
+    }
+
+    /// Its endpoint has a handshake of its own, which has to be over by `until`; `None`: it is over.
+    pub fn introduce_by(&self, until: Option<Instant>) {
+        self.standing().introduction = until;
+        self.changed.notify_one();
+    }
+
+    /// When the endpoint's own handshake has to be over.
+    pub(super) fn introduction(&self) -> Option<Instant> {
+        self.standing().introduction
     }
 
     /// A usable auth message has come: no clock ends the connection while it is checked.
@@ -333,8 +351,13 @@ impl Session {
     fn end_access(&self, revision: u64) -> bool {
         let current = self.standing().revision() == revision;
         if current {
-            self.send(server::error(MessageType::Auth, &ClientError::AuthFailed, None));
-            self.queue.close(CloseReason::AccessEnded);
+            match self.kind().lapse() {
+                Some(reason) => self.queue.close(reason),
+                None => {
+                    self.send(server::error(MessageType::Auth, &ClientError::AuthFailed, None));
+                    self.queue.close(CloseReason::AccessEnded);
+                }
+            }
         }
         current
     }

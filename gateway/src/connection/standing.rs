@@ -47,11 +47,13 @@ pub(super) struct Standing {
     identity: Identity,
     clock: Clock,
     revision: u64,
+    /// When the endpoint's own handshake has to be over.
+    pub(super) introduction: Option<Instant>,
 }
 
 impl Standing {
     pub(super) const fn new(identity: Identity, clock: Clock) -> Self {
-        Self { identity, clock, revision: 0 }
+        Self { identity, clock, revision: 0, introduction: None }
     }
 
     pub(super) const fn identity(&self) -> &Identity {

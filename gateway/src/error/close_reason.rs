@@ -37,6 +37,20 @@ pub enum CloseReason {
     SlowConsumer,
     /// The user has as many connections as he may; an error frame went before.
     TooManyConnections,
+    /// GraphQL: a message that the subprotocol does not know, or malformed.
+    InvalidMessage,
+    /// GraphQL: an operation before the connection was acknowledged.
+    NotAcknowledged,
+    /// GraphQL: nobody has authenticated, or the identity has ended.
+    Forbidden,
+    /// GraphQL: the client offers another subprotocol first.
+    SubprotocolNotAcceptable,
+    /// GraphQL: no accepted `connection_init` in time.
+    InitialisationTimedOut,
+    /// GraphQL: an operation under an id that is in use.
+    SubscriberExists,
+    /// GraphQL: a second `connection_init`.
+    TooManyInitialisations,
 }
 
 /// What a client should do after a close.
@@ -54,7 +68,7 @@ pub enum Advice {
 
 impl CloseReason {
     /// Every reason, once.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 22] = [
         Self::AuthenticationFailed,
         Self::AuthenticationTimedOut,
         Self::AccessEnded,
@@ -70,6 +84,13 @@ impl CloseReason {
         Self::Resynchronise,
         Self::SlowConsumer,
         Self::TooManyConnections,
+        Self::InvalidMessage,
+        Self::NotAcknowledged,
+        Self::Forbidden,
+        Self::SubprotocolNotAcceptable,
+        Self::InitialisationTimedOut,
+        Self::SubscriberExists,
+        Self::TooManyInitialisations,
     ];
 
     /// The WebSocket close code; `None` sends an empty close frame, which clients report as 1005.
@@ -87,6 +108,13 @@ impl CloseReason {
             Self::Resynchronise => Some(4001),
             Self::SlowConsumer => Some(4008),
             Self::TooManyConnections => Some(4029),
+            Self::InvalidMessage => Some(4400),
+            Self::NotAcknowledged => Some(4401),
+            Self::Forbidden => Some(4403),
+            Self::SubprotocolNotAcceptable => Some(4406),
+            Self::InitialisationTimedOut => Some(4408),
+            Self::SubscriberExists => Some(4409),
+            Self::TooManyInitialisations => Some(4429),
         }
     }
 
@@ -108,7 +136,14 @@ impl CloseReason {
             | Self::Drain
             | Self::Resynchronise
             | Self::SlowConsumer
-            | Self::TooManyConnections => None,
+            | Self::TooManyConnections
+            | Self::InvalidMessage
+            | Self::NotAcknowledged
+            | Self::Forbidden
+            | Self::SubprotocolNotAcceptable
+            | Self::InitialisationTimedOut
+            | Self::SubscriberExists
+            | Self::TooManyInitialisations => None,
         }
     }
 
@@ -131,6 +166,13 @@ impl CloseReason {
             Self::SlowConsumer => "Slow consumer",
             Self::Overloaded => "Try again later",
             Self::TooManyConnections => "Too many connections",
+            Self::InvalidMessage => "Invalid message received",
+            Self::NotAcknowledged => "Unauthorized",
+            Self::Forbidden => "Forbidden",
+            Self::SubprotocolNotAcceptable => "Subprotocol not acceptable",
+            Self::InitialisationTimedOut => "Connection initialisation timeout",
+            Self::SubscriberExists => "Subscriber already exists",
+            Self::TooManyInitialisations => "Too many initialisation requests",
         }
     }
 
@@ -153,6 +195,13 @@ impl CloseReason {
             Self::SlowConsumer => "slow_consumer",
             Self::Overloaded => "overloaded",
             Self::TooManyConnections => "too_many_connections",
+            Self::InvalidMessage => "invalid_message",
+            Self::NotAcknowledged => "not_acknowledged",
+            Self::Forbidden => "forbidden",
+            Self::SubprotocolNotAcceptable => "subprotocol_not_acceptable",
+            Self::InitialisationTimedOut => "initialisation_timed_out",
+            Self::SubscriberExists => "subscriber_exists",
+            Self::TooManyInitialisations => "too_many_initialisations",
         }
     }
 
@@ -160,7 +209,7 @@ impl CloseReason {
     #[must_use]
     pub const fn advice(self) -> Advice {
         match self {
-            Self::AuthenticationFailed | Self::AuthenticationTimedOut | Self::AccessEnded => Advice::Authenticate,
+            Self::AuthenticationFailed | Self::AuthenticationTimedOut | Self::AccessEnded | Self::Forbidden => Advice::Authenticate,
             Self::HeartbeatMissed
             | Self::PeerGone
             | Self::InternalError
@@ -168,8 +217,16 @@ impl CloseReason {
             | Self::Drain
             | Self::Resynchronise
             | Self::SlowConsumer
-            | Self::TooManyConnections => Advice::Reconnect,
-            Self::ProtocolError | Self::InvalidText | Self::MessageTooBig => Advice::Correct,
+            | Self::TooManyConnections
+            | Self::InitialisationTimedOut => Advice::Reconnect,
+            Self::ProtocolError
+            | Self::InvalidText
+            | Self::MessageTooBig
+            | Self::InvalidMessage
+            | Self::NotAcknowledged
+            | Self::SubprotocolNotAcceptable
+            | Self::SubscriberExists
+            | Self::TooManyInitialisations => Advice::Correct,
             Self::ClientClosed(_) => Advice::Nothing,
         }
     }
@@ -211,7 +268,8 @@ mod tests {
         assert_eq!(codes.iter().collect::<HashSet<_>>().len(), codes.len());
         assert_eq!(CloseReason::ALL.iter().map(|reason| reason.label()).collect::<HashSet<_>>().len(), CloseReason::ALL.len());
         for reason in CloseReason::ALL {
-            let private = reason.code().filter(|code| *code >= 4000);
+            // 4400 to 4499 are those of graphql-transport-ws, which defines them.
+            let private = reason.code().filter(|code| (4000..4400).contains(code) || *code >= 4500);
             assert!(private.is_none_or(|code| code < 4100 && reason.advice() == Advice::Reconnect), "4000-4099 means reconnect");
         }
     }

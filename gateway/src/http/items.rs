@@ -149,6 +149,7 @@ pub(super) fn context(caller: &Caller) -> ItemsContext {
         accountability: Arc::clone(&caller.accountability),
         permissions: Arc::clone(&caller.permissions),
         schema: Arc::clone(&caller.schema),
+        unanswered: false,
     }
 }
 

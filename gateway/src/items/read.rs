@@ -67,7 +67,7 @@ fn raw(text: String) -> Result<Box<RawValue>, ItemsError> {
 
 /// What a client may know of a failed read: values that do not fit and operations that a type does not have are faults of
 /// the query.
-pub(super) fn refused(error: DatabaseError) -> ItemsError {
+pub(crate) fn refused(error: DatabaseError) -> ItemsError {
     let invalid = |reason: &str| ItemsError::Refusal(Refusal::InvalidQuery(reason.to_owned()));
     match error.state() {
         Some(

@@ -64,6 +64,7 @@ impl Lab {
             accountability: Arc::new(accountability),
             permissions: Arc::new(Permissions::administrator()),
             schema: directory.schema(),
+            unanswered: false,
         };
         let service = ItemsService::new(database.clone(), directory, Arc::new(config), Tasks::new());
         Self { database, service, admin }

@@ -76,8 +76,23 @@ pub(super) const AUTHENTICATION_SECONDS: Metric = Metric::histogram(
     SECONDS,
 )
 .by(&[Label { name: "method", values: METHODS }]);
-pub(super) const MESSAGES: Metric = Metric::counter("tidegate_gateway_messages_total", "Messages received on sockets, by type.")
-    .by(&[Label { name: "type", values: &["auth", "ping", "pong", "items", "subscribe", "unsubscribe", "unknown", "invalid"] }]);
+pub(super) const MESSAGES: Metric =
+    Metric::counter("tidegate_gateway_messages_total", "Messages received on sockets, by type.").by(&[Label {
+        name: "type",
+        values: &[
+            "auth",
+            "connection_init",
+            "ping",
+            "pong",
+            "items",
+            "subscribe",
+            "unsubscribe",
+            "complete",
+            "other",
+            "unknown",
+            "invalid",
+        ],
+    }]);
 pub(super) const ERRORS: Metric = Metric::counter("tidegate_gateway_errors_total", "Messages answered with an error, by code.")
     .by(&[Label { name: "code", values: CODES }]);
 pub(super) const OPERATION_SECONDS: Metric = Metric::histogram(

@@ -21,6 +21,7 @@ use crate::metrics::{Metrics, Stage};
 use crate::subscription::evaluate::{Outcome, ParsedEvent};
 use crate::subscription::frames::{Body, Message};
 use crate::subscription::group::{Group, Member, Progress, View};
+use crate::subscription::listening::Listening;
 use crate::subscription::position::Place;
 use crate::subscription::reader::Reader;
 use crate::subscription::request::{GroupKey, Planned, Request, SubscriptionId};
@@ -40,6 +41,8 @@ pub(super) enum Command {
     },
     /// Its `init` is ready. Answers whether it could be sent; `false`: plan and register again.
     Activate { subscription: SubscriptionId, start: Start, done: oneshot::Sender<bool> },
+    /// A GraphQL subscription begins; answers when every later event reaches it.
+    Listen { subscription: SubscriptionId, request: Arc<Request>, planned: Box<Planned>, queue: Arc<SendQueue>, done: oneshot::Sender<()> },
     /// A subscription ends.
     Remove { subscription: SubscriptionId },
     /// Its permissions changed: it belongs to another group now, or to none.
@@ -75,13 +78,14 @@ pub(super) struct Limits {
 
 /// The state of the task.
 pub(super) struct CollectionTask {
-    groups: HashMap<GroupKey, Group>,
+    pub(super) groups: HashMap<GroupKey, Group>,
     subscriptions: HashMap<SubscriptionId, Entry>,
+    pub(super) listening: HashMap<SubscriptionId, Listening>,
     /// The newest event that was dealt with.
     head: StreamHead,
     reader: Reader,
     limits: Limits,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     /// Groups with members that are owed their view.
     owing: HashSet<GroupKey>,
     /// Aggregate groups that may have changed, with the name of the last event, and when they are read.
@@ -110,6 +114,7 @@ impl CollectionTask {
         Self {
             groups: HashMap::new(),
             subscriptions: HashMap::new(),
+            listening: HashMap::new(),
             head,
             reader,
             limits,
@@ -135,7 +140,7 @@ impl CollectionTask {
             let Some(command) = command else { break };
             self.handle(command).await;
         }
-        self.metrics.subscriptions.sub(i64::try_from(self.subscriptions.len()).unwrap_or(0));
+        self.metrics.subscriptions.sub(i64::try_from(self.subscriptions.len() + self.listening.len()).unwrap_or(0));
         self.metrics.groups.sub(i64::try_from(self.groups.len()).unwrap_or(0));
     }
 
@@ -153,11 +158,22 @@ impl CollectionTask {
                 let activated = self.activate(subscription, start);
                 let _heard = done.send(activated);
             }
+            Command::Listen { subscription, request, planned, queue, done } => {
+                self.listen(subscription, request, *planned, queue).await;
+                // The subscriber may have gone away meanwhile; its removal follows.
+                let _heard = done.send(());
+            }
             Command::Remove { subscription } => {
+                if self.end_listening(subscription) {
+                    return;
+                }
                 if let Some(entry) = self.subscriptions.remove(&subscription) {
                     self.metrics.subscriptions.dec();
                     self.leave(subscription, &entry);
                 }
+            }
+            Command::Regroup { subscription, planned } if self.listening.contains_key(&subscription) => {
+                self.listen_again(subscription, planned).await;
             }
             Command::Regroup { subscription, planned } => self.regroup(subscription, planned).await,
             Command::Settle => {
@@ -179,6 +195,7 @@ impl CollectionTask {
             }
             Command::Gap => {
                 for key in self.groups.keys().cloned().collect::<Vec<_>>() {
+                    self.send_listeners_back(&key);
                     self.read_again(&key, Audience::All { cause: None }).await;
                 }
             }
@@ -189,6 +206,17 @@ impl CollectionTask {
     }
 
     async fn join(&mut self, subscription: SubscriptionId, request: &Arc<Request>, planned: Planned, member: Member) {
+        let key = self.open_group(request, planned).await;
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.add(request.uid.clone(), subscription, member);
+        }
+        if let Some(entry) = self.subscriptions.get_mut(&subscription) {
+            entry.group = Some(key);
+        }
+    }
+
+    /// Finds or makes the group of a planned request.
+    pub(super) async fn open_group(&mut self, request: &Request, planned: Planned) -> GroupKey {
         let key = request.group_key(&planned);
         if !self.groups.contains_key(&key) {
             let mut group = Group::new(key.clone(), planned);
@@ -196,11 +224,15 @@ impl CollectionTask {
             self.metrics.groups.inc();
             self.groups.insert(key.clone(), group);
         }
-        if let Some(group) = self.groups.get_mut(&key) {
-            group.add(request.uid.clone(), subscription, member);
-        }
-        if let Some(entry) = self.subscriptions.get_mut(&subscription) {
-            entry.group = Some(key);
+        key
+    }
+
+    /// Lets go of a group that nobody is in.
+    pub(super) fn close_group(&mut self, key: &GroupKey) {
+        if self.groups.get(key).is_some_and(Group::is_empty) {
+            self.groups.remove(key);
+            self.dirty.remove(key);
+            self.metrics.groups.dec();
         }
     }
 
@@ -225,11 +257,7 @@ impl CollectionTask {
         let key = entry.group.as_ref()?;
         let group = self.groups.get_mut(key)?;
         let member = group.remove(&entry.request.uid, subscription);
-        if group.is_empty() {
-            self.groups.remove(key);
-            self.dirty.remove(key);
-            self.metrics.groups.dec();
-        }
+        self.close_group(key);
         member
     }
 
@@ -322,14 +350,17 @@ impl CollectionTask {
                         let place = Place { head: here, frames: sent };
                         let mut message = Message::new(Body::new(parts, place, group.digest, Some(event.transaction)));
                         let delivered = group.deliver(&mut message, self.limits.pending_bytes);
-                        self.metrics.event_delivered(event.written_at, delivered);
+                        let heard = group.listeners.deliver(outgoing.kind, &outgoing.rows);
+                        self.metrics.event_delivered(event.written_at, delivered + heard);
                     }
                 }
                 Ok(Outcome::ReadAgain) => {
+                    group.listeners.close();
                     again.insert(key.clone());
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a view could not be read after an event; it is read again");
+                    group.listeners.fail(error);
                     again.insert(key.clone());
                 }
             }
@@ -345,6 +376,10 @@ impl CollectionTask {
         let to_all = matches!(audience, Audience::All { .. });
         if to_all {
             self.remember_view(&mut group).await;
+        }
+        if group.has_listeners_only() {
+            self.groups.insert(key.clone(), group);
+            return;
         }
         if matches!(audience, Audience::All { cause: Some(cause) } if group.everybody_saw(cause)) {
             self.groups.insert(key.clone(), group);

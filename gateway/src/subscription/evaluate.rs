@@ -41,6 +41,16 @@ pub(super) struct Outgoing {
     pub(super) kind: EventKind,
     pub(super) data: Vec<u8>,
     pub(super) meta: Option<Vec<u8>>,
+    /// The same row by row, where somebody in the group is told of each by itself.
+    pub(super) rows: Vec<OutgoingRow>,
+}
+
+/// One row of a frame.
+pub(super) struct OutgoingRow {
+    /// The key as a delete frame shows it.
+    pub(super) key: String,
+    /// The item; `None` for a delete.
+    pub(super) data: Option<Vec<u8>>,
 }
 
 /// What an event means for a group.
@@ -129,10 +139,10 @@ impl Group {
             if entering == EventKind::Create {
                 // One frame per new row.
                 for index in order {
-                    self.push_items(&mut frames, entering, &[index], &mut contents);
+                    self.push_items(&mut frames, entering, &rows, &[index], &mut contents);
                 }
             } else {
-                self.push_items(&mut frames, entering, &order, &mut contents);
+                self.push_items(&mut frames, entering, &rows, &order, &mut contents);
             }
         }
         if wants(EventKind::Delete) && !left.is_empty() {
@@ -140,7 +150,9 @@ impl Group {
                 Some(item) => serde_json::to_vec(item.as_ref()).unwrap_or_default(),
                 None => format!("[{}]", left.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(",")).into_bytes(),
             };
-            frames.push(Outgoing { kind: EventKind::Delete, data, meta: None });
+            let single = left.iter().filter(|_| !self.listeners.is_empty());
+            let rows = single.map(|key| OutgoingRow { key: key.to_string(), data: None }).collect();
+            frames.push(Outgoing { kind: EventKind::Delete, data, meta: None, rows });
         }
         if !frames.is_empty() && self.wants_meta() {
             let meta = reader.meta(&self.planned).await?;
@@ -278,14 +290,24 @@ impl Group {
         order.into_iter().skip(skip).take(take).collect()
     }
 
-    fn push_items(&self, frames: &mut Vec<Outgoing>, kind: EventKind, order: &[usize], contents: &mut HashMap<usize, Vec<u8>>) {
+    fn push_items(
+        &self,
+        frames: &mut Vec<Outgoing>,
+        kind: EventKind,
+        all: &[&ParsedRow<'_>],
+        order: &[usize],
+        contents: &mut HashMap<usize, Vec<u8>>,
+    ) {
+        let single = order.iter().filter(|_| !self.listeners.is_empty());
+        let single = single.filter_map(|index| Some((all.get(*index)?.wire_key.to_string(), contents.get(index)?.clone())));
+        let rows = single.map(|(key, data)| OutgoingRow { key, data: Some(data) }).collect();
         let items: Vec<Vec<u8>> = order.iter().filter_map(|index| contents.remove(index)).collect();
         let data = match (items.as_slice(), &self.key.item) {
             ([], _) => return,
             ([only, ..], Some(_)) => only.clone(),
             (items, None) => [b"[".as_slice(), &items.join(&b','), b"]"].concat(),
         };
-        frames.push(Outgoing { kind, data, meta: None });
+        frames.push(Outgoing { kind, data, meta: None, rows });
     }
 }
 

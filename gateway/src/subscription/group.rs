@@ -16,6 +16,7 @@ use crate::connection::frame::Frame;
 use crate::connection::send_queue::SendQueue;
 use crate::error::CloseReason;
 use crate::subscription::frames::{Body, Message};
+use crate::subscription::listeners::Listeners;
 use crate::subscription::request::{GroupKey, Planned, SubscriptionId};
 
 /// One view and everybody who watches it.
@@ -25,6 +26,8 @@ pub(super) struct Group {
     pub(super) view: View,
     /// Names the view in positions.
     pub(super) digest: u64,
+    /// Who hears the same in the form of GraphQL.
+    pub(super) listeners: Listeners,
     members: HashMap<Option<Arc<str>>, IndexMap<SubscriptionId, Member>>,
 }
 
@@ -104,10 +107,15 @@ impl Member {
 impl Group {
     pub(super) fn new(key: GroupKey, planned: Planned) -> Self {
         let view = View::compile(&planned);
-        Self { digest: key.digest(), key, planned, view, members: HashMap::new() }
+        Self { digest: key.digest(), key, planned, view, listeners: Listeners::default(), members: HashMap::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.listeners.is_empty()
+    }
+
+    /// Whether nobody hears it in the form of `/websocket`.
+    pub(super) fn has_listeners_only(&self) -> bool {
         self.members.is_empty()
     }
 

@@ -57,6 +57,13 @@ async fn plan_again(state: &Arc<Gateway>, only: Option<ConnectionId>, tell: bool
         match outcome {
             Ok(planned) => state.subscriptions.regroup(&held, Some(planned)).await,
             Err(refusal) => {
+                if let Some(form) = &held.request.form {
+                    // A GraphQL operation that may not go on has an end, and its client is told which.
+                    state.subscriptions.remove(connection, held.id).await;
+                    // A closed connection needs no telling.
+                    let _told = held.session.queue().send(form.refused(&ClientError::from(refusal), held.request.uid.as_deref()));
+                    continue;
+                }
                 state.subscriptions.regroup(&held, None).await;
                 // One that has not begun yet is answered where it begins.
                 if tell && held.live && !held.refused {

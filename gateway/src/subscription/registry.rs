@@ -2,6 +2,8 @@
 //!
 //! It must never deliver anything itself; it finds the collection's task. Locks are held for map look-ups only.
 
+mod listen;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

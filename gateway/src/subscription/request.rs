@@ -11,6 +11,7 @@ use access::schema::Collection;
 use access::statement::Statement;
 
 use crate::protocol::subscribe::EventKind;
+use crate::subscription::listeners::Form;
 
 /// Names one subscription of one connection on this node; grows in order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +34,8 @@ pub struct Request {
     pub uid: Option<Arc<str>>,
     /// Each message carries its position.
     pub positions: bool,
+    /// What each row is made into for a GraphQL client; `None` for the messages of `/websocket`.
+    pub form: Option<Arc<Form>>,
 }
 
 /// A request under the permissions of now.
