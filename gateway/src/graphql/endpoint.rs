@@ -62,3 +62,21 @@ impl Endpoint for GraphQlEndpoint {
         self.state.subscriptions.close(session.id()).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::lifecycle::{self, Connection};
+    use crate::metrics::Metrics;
+
+    fn size_of_future<F>(_run: fn(&'static GraphQlEndpoint, &'static Metrics, Connection) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_connection_holds_no_operations() {
+        let size = size_of_future(lifecycle::run::<GraphQlEndpoint>);
+        println!("{size} bytes");
+        assert!(size < 2560, "{size} bytes: what is large and rare has to be boxed");
+    }
+}

@@ -11,9 +11,9 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use service_runtime::Tasks;
 
+use crate::fanout::Protocol;
 use crate::servers::ServerOptions;
 use crate::statistics::Spread;
-use crate::fanout::Protocol;
 use crate::{Report, connect, crud, fanout, say, writers};
 
 /// The table stands between these lines of the document; the rest is written by hand.

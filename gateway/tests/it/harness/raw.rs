@@ -108,10 +108,24 @@ impl RawClient {
 
     /// A connection that is upgraded and authenticated by a token of the fixtures.
     pub(crate) async fn upgraded(port: u16, token: &str, receive_buffer: Option<u32>) -> Result<Self> {
+        Self::upgraded_at(port, &format!("/websocket?access_token={token}"), "", receive_buffer).await
+    }
+
+    /// A connection that is upgraded to graphql-transport-ws and acknowledged.
+    pub(crate) async fn graphql(port: u16, token: &str) -> Result<Self> {
+        let mut client = Self::upgraded_at(port, "/graphql", "Sec-WebSocket-Protocol: graphql-transport-ws\r\n", None).await?;
+        let init = format!("{{\"type\":\"connection_init\",\"payload\":{{\"access_token\":\"{token}\"}}}}");
+        client.send(&RawFrame::new(1, init)).await?;
+        let answer = client.frame().await?.context("no answer")?;
+        ensure!(answer.payload == br#"{"type":"connection_ack"}"#, "{answer:?}");
+        Ok(client)
+    }
+
+    async fn upgraded_at(port: u16, path: &str, header: &str, receive_buffer: Option<u32>) -> Result<Self> {
         let mut client = Self::connect(port, receive_buffer).await?;
         let request = format!(
-            "GET /websocket?access_token={token} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{header}\r\n"
         );
         client.write(request.as_bytes()).await?;
         let head = client.head().await?;
