@@ -31,7 +31,7 @@ fn refuse(state: &Gateway, session: &Session, kind: MessageType, error: &ClientE
 }
 
 /// Counts an error by its code, and by its limit if it stands for one.
-fn count(state: &Gateway, error: &ClientError) {
+pub(crate) fn count(state: &Gateway, error: &ClientError) {
     state.metrics.errors.with_label_values(&[error.code()]).inc();
     if let Some(limit) = error.limit() {
         state.metrics.refused(limit);

@@ -6,6 +6,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::FutureExt as _;
@@ -19,7 +20,7 @@ use crate::graphql::answer;
 use crate::graphql::initialise::initialise;
 use crate::graphql::operations::Operations;
 use crate::graphql::subscribe;
-use crate::limits::FixedWindow;
+use crate::limits::{FixedWindow, LimitReason};
 use crate::protocol::envelope::{self, Envelope, EnvelopeFault};
 use crate::protocol::graphql::{self, ClientMessage, Operation};
 use crate::protocol::server::{self, MessageType};
@@ -42,7 +43,7 @@ impl Conversation for GraphQlConversation {
         if self.session.queue().is_closed() {
             return;
         }
-        let limited = self.window.as_mut().and_then(|window| window.take(Instant::now()).err());
+        let limited = self.admit().err();
         match self.read(bytes).await {
             Ok(message) => match limited {
                 Some(retry_after) => Box::pin(self.limit(message, &ClientError::RequestsExceeded { retry_after })).await,
@@ -67,6 +68,17 @@ impl GraphQlConversation {
     pub(super) fn new(state: Arc<Gateway>, session: Arc<Session>) -> Self {
         let window = state.config.rate_limit.map(|limit| FixedWindow::new(limit.points, limit.duration));
         Self { state, session, window, acknowledged: false, operations: Arc::default() }
+    }
+
+    /// Takes one message from the budgets of the connection, its address and its user.
+    fn admit(&mut self) -> Result<(), Duration> {
+        let limits = &self.state.limits;
+        if let Some(Err(retry_after)) = self.window.as_mut().map(|window| window.take(Instant::now())) {
+            limits.refused(LimitReason::MessagesPerConnection);
+            return Err(retry_after);
+        }
+        let accountability = self.session.accountability();
+        limits.message(accountability.user, self.session.client().ip).map_err(|limited| limited.retry_after)
     }
 
     async fn read(&self, bytes: BytesMut) -> Result<Envelope, EnvelopeFault> {
@@ -126,6 +138,7 @@ impl GraphQlConversation {
         // Until fewer operations are in work than the connection may have, no further message is read.
         let Ok(permit) = Arc::clone(session.operations()).acquire_owned().await else { return };
         let (state, session, operations) = (Arc::clone(state), Arc::clone(session), Arc::clone(&self.operations));
+        let memory = self.session.take_message_memory();
         self.state.tasks.spawn("graphql operation", async move {
             let work = subscribe::run(&state, &session, &operations, &ticket, operation);
             if AssertUnwindSafe(work).catch_unwind().await.is_err() {
@@ -133,7 +146,8 @@ impl GraphQlConversation {
                 error.log();
                 operations.finish(&ticket, || session.send(graphql::error(&ticket.id, &answer::errors_of(&error))));
             }
-            drop(permit);
+            // Answered before it counts as done: who waits for all permits finds every answer in the queue.
+            drop((memory, permit));
         });
     }
 
@@ -148,7 +162,7 @@ impl GraphQlConversation {
     async fn limit(&self, message: Envelope, error: &ClientError) {
         match ClientMessage::read(message) {
             ClientMessage::Subscribe { id, .. } if self.acknowledged => {
-                self.state.metrics.errors.with_label_values(&[error.code()]).inc();
+                command::count(&self.state, error);
                 self.session.send(graphql::error(&id, &answer::errors_of(error)));
             }
             // It makes less work, and its client believes it done.
@@ -162,7 +176,7 @@ impl GraphQlConversation {
 
     fn refuse(&self, error: &ClientError) {
         error.log();
-        self.state.metrics.errors.with_label_values(&[error.code()]).inc();
+        command::count(&self.state, error);
         self.session.send(server::error(MessageType::Server, error, None));
     }
 

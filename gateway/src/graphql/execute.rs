@@ -12,6 +12,7 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use graphql::{Call, GraphqlError, Outcome, Prepared, Response, RootField, Schema};
 use serde_json::Value;
 
+use crate::command;
 use crate::error::ClientError;
 use crate::graphql::answer;
 use crate::items::{Answer, DeleteTarget, ItemsContext, ItemsError, ReadTarget, UpdateTarget};
@@ -65,7 +66,7 @@ async fn run(state: &Gateway, caller: &Caller, field: &RootField) -> (Outcome, V
         Err(error) => {
             let error = ClientError::from(error);
             error.log();
-            state.metrics.errors.with_label_values(&[error.code()]).inc();
+            command::count(state, &error);
             let mut errors = answer::graphql_errors(&error).into_iter();
             let first = errors.next().unwrap_or_else(|| GraphqlError::new(error.message()));
             (Outcome::Failed(first), errors.map(|error| answer::at(error, &field.key, field.location)).collect())

@@ -43,10 +43,21 @@ async fn authenticate(state: &Gateway, session: &Arc<Session>, token: &str) -> b
     let access_changes = state.connections.access_changes();
     match state.authenticator.token(token, Arc::clone(session.client())).await {
         Ok(identity) if !identity.is_anonymous() => {
+            if session.claim(&state.limits, identity.accountability.user).await.is_err() {
+                // The user is who he says, and has as many connections as he may.
+                session.queue().close(CloseReason::TooManyConnections);
+                return false;
+            }
             session.identify(identity);
             session.send(graphql::acknowledged());
             session.look_again(&state.authenticator, access_changes).await;
             true
+        }
+        // Nobody has looked at the token.
+        Err(AuthError::TooManyFailures { .. }) => {
+            session.resume(&attempt);
+            session.queue().close(CloseReason::Overloaded);
+            false
         }
         Err(AuthError::Unavailable(error)) => {
             tracing::warn!(connection = %session.id(), %error, "a token could not be checked; the client is told to come again");

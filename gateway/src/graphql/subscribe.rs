@@ -8,6 +8,7 @@ use std::sync::Arc;
 use access::query::Query;
 use graphql::{EventKind as GraphqlEvent, Prepared, Refused, Response, Subscription};
 
+use crate::command;
 use crate::connection::session::Session;
 use crate::error::{Cause, ClientError};
 use crate::graphql::answer;
@@ -17,7 +18,7 @@ use crate::graphql::schemas::{NotPrepared, prepare};
 use crate::protocol::graphql::{self as wire, Operation};
 use crate::protocol::subscribe::EventKind;
 use crate::state::Gateway;
-use crate::subscription::{self, Form, Request, plan};
+use crate::subscription::{self, Form, Request, SubscriptionId, plan};
 
 /// Runs one operation to its end, or until its subscription is live.
 pub(super) async fn run(state: &Arc<Gateway>, session: &Arc<Session>, operations: &Operations, ticket: &Ticket, operation: Operation) {
@@ -67,13 +68,35 @@ async fn listen(
     subscription: Subscription,
     revision: u64,
 ) -> Result<(), ClientError> {
-    if state.subscriptions.is_full(session.id(), None) {
+    let name: Arc<str> = ticket.id.as_str().into();
+    // Nothing is resumed here, so that there always is a name.
+    let Some(id) = state.subscriptions.announce(session, Some(Arc::clone(&name)), None) else { return Ok(()) };
+    let registered = register(state, session, id, name, caller, subscription).await;
+    state.subscriptions.conclude(session.id(), id);
+    registered?;
+    if !operations.subscribed(ticket, id) {
+        state.subscriptions.remove(session.id(), id).await;
+    } else if state.directory.revision() != revision || !Arc::ptr_eq(&session.accountability(), &caller.accountability) {
+        // Permissions or identity changed on the way: whoever followed the change may not have found this subscription yet.
+        subscription::refresh(state, Some(session.id())).await;
+    }
+    Ok(())
+}
+
+async fn register(
+    state: &Gateway,
+    session: &Arc<Session>,
+    id: SubscriptionId,
+    name: Arc<str>,
+    caller: &Caller,
+    subscription: Subscription,
+) -> Result<(), ClientError> {
+    if state.subscriptions.is_full(session.id(), id, None) {
         return Err(ClientError::TooManySubscriptions);
     }
     let mut query = Query::parse(&subscription.query, &state.config.query)?;
     let variables = state.directory.variables(&caller.accountability, &query.variable_paths(), Some(&caller.permissions)).await?;
     query.resolve(&variables)?;
-    let name: Arc<str> = ticket.id.as_str().into();
     let request = Arc::new(Request {
         collection: Arc::clone(&subscription.collection),
         event: subscription.event.map(|event| match event {
@@ -84,26 +107,16 @@ async fn listen(
         item: None,
         query,
         explicit_limit: false,
-        uid: Some(Arc::clone(&name)),
+        uid: Some(name),
         positions: false,
         form: Some(Arc::new(Form::new(subscription))),
     });
     let planned = plan(&state.config, caller.schema.overview(), &caller.permissions, &request)?;
-    // Nothing is resumed here, so that there always is a name.
-    let Some(id) = state.subscriptions.announce(session, Some(name), None) else { return Ok(()) };
     let registered = state.subscriptions.listen(session, id, &request, planned).await;
-    state.subscriptions.conclude(session.id(), id);
-    registered.map_err(|error| ClientError::StoreUnavailable(Cause::new(error)))?;
-    if !operations.subscribed(ticket, id) {
-        state.subscriptions.remove(session.id(), id).await;
-    } else if state.directory.revision() != revision || !Arc::ptr_eq(&session.accountability(), &caller.accountability) {
-        // Permissions or identity changed on the way: whoever followed the change may not have found this subscription yet.
-        subscription::refresh(state, Some(session.id())).await;
-    }
-    Ok(())
+    registered.map_err(|error| ClientError::StoreUnavailable(Cause::new(error)))
 }
 
 fn note(state: &Gateway, error: &ClientError) {
     error.log();
-    state.metrics.errors.with_label_values(&[error.code()]).inc();
+    command::count(state, error);
 }
