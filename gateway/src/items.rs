@@ -10,10 +10,12 @@
 //! create, update, delete ─▶ nested (each relation is a write of its own) ─▶ record (activity, revisions)
 //! ```
 
+mod at_once;
 mod create;
 mod delete;
 mod key;
 mod nested;
+mod preparation;
 mod read;
 mod record;
 mod statement;
@@ -154,6 +156,12 @@ impl ItemsService {
         let _timed = self.operations.timed(Operation::Create);
         let collection = self.planner(context).check_collection(collection, Action::Create)?;
         let query = self.query(context, query).await?;
+        if !data.is_array() {
+            let answer = self.create_at_once(context, &collection, &members(data), &query).await?;
+            if let Some(answer) = answer {
+                return Ok(answer);
+            }
+        }
         let mut write = Write::begin(self, context).await?;
         let target = if let Value::Array(items) = data {
             let mut keys = Vec::with_capacity(items.len());
@@ -195,6 +203,12 @@ impl ItemsService {
             UpdateTarget::Key(_) => self.query(context, &Value::Null).await?,
             UpdateTarget::Keys(_) | UpdateTarget::Query | UpdateTarget::Batch => self.query(context, query).await?,
         };
+        if let UpdateTarget::Key(key) = &target {
+            let answer = self.update_at_once(context, &collection, key, &object(data)?, &parsed).await?;
+            if let Some(answer) = answer {
+                return Ok(answer);
+            }
+        }
         let mut write = Write::begin(self, context).await?;
         let read = match target {
             UpdateTarget::Key(key) => {

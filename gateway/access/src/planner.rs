@@ -61,6 +61,9 @@ pub enum Target<'a> {
     Key(&'a Value),
     /// Several, by their keys.
     Keys(&'a [Value]),
+    /// One, which the statement that writes it returns: what [`Target::Key`] is where the key need not be looked for. The
+    /// plan names no row, so it may only be executed by [`crate::sql::returned`].
+    Returned,
 }
 
 impl Planner<'_> {
@@ -72,12 +75,12 @@ impl Planner<'_> {
         let collection = &self.check_collection(collection, Action::Read)?;
         let keys = keys(collection, target)?;
         let context = Context::new(self.schema, self.permissions, self.limits);
-        let overwritten = matches!(target, Target::Key(_)) && is_on_key(collection, query);
+        let overwritten = matches!(target, Target::Key(_) | Target::Returned) && is_on_key(collection, query);
         let grants = context.grants(collection);
         let mut map = FieldMap::default();
         let (root, count_filter) = if query.is_aggregate() {
             aggregate::note(&context, collection, query, &mut map)?;
-            note_key(&context, collection, keys.as_deref(), &mut map)?;
+            note_key(&context, collection, target, &mut map)?;
             map.check(&context)?;
             let mut aggregate = aggregate::plan(&context, collection, query)?;
             let caller = aggregate.filter.take();
@@ -90,7 +93,7 @@ impl Planner<'_> {
             };
             let tree = tree::build(&context, collection, names, &query.level, &query.deep, query.backlink)?;
             tree.note(&context, &mut map)?;
-            note_key(&context, collection, keys.as_deref(), &mut map)?;
+            note_key(&context, collection, target, &mut map)?;
             map.check(&context)?;
             let mut level = level::plan(&context, &tree, &Shape::Root)?;
             let caller = level.filter.take();
@@ -191,7 +194,7 @@ impl Planner<'_> {
 /// The test on the key that `target` stands for.
 fn keys(collection: &Collection, target: Target<'_>) -> Result<Option<Vec<String>>, Refusal> {
     match target {
-        Target::Query => Ok(None),
+        Target::Query | Target::Returned => Ok(None),
         Target::Key(key) => Ok(Some(vec![key::text(collection, key)?])),
         Target::Keys(keys) => keys.iter().map(|key| key::text(collection, key)).collect::<Result<_, _>>().map(Some),
     }
@@ -202,11 +205,11 @@ fn is_on_key(collection: &Collection, query: &Query) -> bool {
     matches!(&query.level.filter, Some(Condition::Field(field, _)) if **field == *collection.primary_key)
 }
 
-fn note_key(context: &Context<'_>, collection: &Arc<Collection>, keys: Option<&[String]>, map: &mut FieldMap) -> Result<(), Refusal> {
-    if keys.is_none() {
-        return Ok(());
+fn note_key(context: &Context<'_>, collection: &Arc<Collection>, target: Target<'_>, map: &mut FieldMap) -> Result<(), Refusal> {
+    match target {
+        Target::Query => Ok(()),
+        Target::Key(_) | Target::Keys(_) | Target::Returned => map.sort(context, "", collection, &Name::parse(&collection.primary_key)?),
     }
-    map.sort(context, "", collection, &Name::parse(&collection.primary_key)?)
 }
 
 fn with_keys(context: &Context<'_>, collection: &Arc<Collection>, caller: Option<Filter>, keys: Option<&[String]>) -> Option<Filter> {

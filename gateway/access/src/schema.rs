@@ -35,6 +35,9 @@ pub struct Collection {
     pub active: bool,
     /// A `directus_*` table known as a system collection.
     pub system: bool,
+    /// The table has triggers (but those of foreign keys and of capture), rules or row security: what a statement returns of
+    /// a row that it wrote may not be what is stored in the end.
+    pub triggered: bool,
     /// Columns in table order, then alias fields.
     pub fields: IndexMap<Arc<str>, Arc<Field>>,
 }

@@ -9,6 +9,7 @@
 //! set        the same for a whole level, where no index finds related rows │
 //! aggregate  groups and totals                                             ├─▶ text fragments; parameters gather in `writer`
 //! condition  filters: joins where a row stays one row, EXISTS elsewhere    │
+//! returned   the object of a row that the same statement writes
 //! scope      which joined row a path stands for                            │
 //! compare    one test          output  the wire form of one value         ─┘
 //! ```
@@ -25,9 +26,12 @@ mod compare;
 mod condition;
 mod level;
 mod output;
+mod returned;
 mod scope;
 mod set;
 mod writer;
+
+pub use returned::{key_text, one_of, returned};
 
 /// How the answer of a read comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -204,6 +204,7 @@ pub fn collection(name: &str, fields: Vec<Field>) -> Collection {
         accountability: Accounting::All,
         active: true,
         system: false,
+        triggered: false,
         fields,
     }
 }

@@ -67,16 +67,23 @@ impl Granted {
     }
 }
 
-/// Which table an alias stands for, through rows that are read once.
+/// Which table an alias stands for, through rows that are read once. Such rows are those of the alias that their select
+/// begins with: the first table in them may be one of a subquery that orders them.
 fn tables(tokens: &[Token]) -> HashMap<&str, &str> {
     let mut tables: HashMap<&str, &str> = HashMap::new();
+    let mut rows_of: HashMap<&str, &str> = HashMap::new();
     let mut naming = None;
     for window in tokens.windows(4) {
         match window {
             [Token::Word(name), Token::Word(by), Token::Word(how), _] if by == "AS" && how == "MATERIALIZED" => naming = Some(name),
+            [Token::Word(alias), Token::Sign('.'), Token::Identifier(_), _] => {
+                if let Some(name) = naming.take() {
+                    rows_of.insert(alias, name);
+                }
+            }
             [Token::Identifier(schema), Token::Sign('.'), Token::Identifier(table), Token::Word(alias)] if schema == "public" => {
                 tables.insert(alias, table);
-                if let Some(name) = naming.take() {
+                if let Some(name) = rows_of.get(alias.as_str()) {
                     tables.insert(name, table);
                 }
             }
@@ -115,5 +122,22 @@ fn names_in(rule: &Value, names: &mut HashSet<String>) {
         }
         Value::Array(items) => items.iter().for_each(|item| names_in(item, names)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lexer;
+
+    #[test]
+    fn rows_that_are_read_once_come_from_the_table_that_their_select_begins_with() {
+        // The table of a subquery in the order was taken for that of the rows.
+        let text = r#"WITH t5 AS MATERIALIZED (SELECT t1."id", row_number() OVER (ORDER BY (SELECT count(*) FROM "public"."comments" t4 WHERE true)) AS "~place" FROM "public"."articles" t1 WHERE true), t8 AS MATERIALIZED (SELECT * FROM (SELECT t7."id" FROM "public"."tags" t7 WHERE true) q) SELECT t6."title" FROM t5 t6 WHERE true"#;
+        let tokens = lexer::tokens(text);
+        let tables = tables(&tokens);
+        for (alias, table) in [("t5", "articles"), ("t6", "articles"), ("t4", "comments"), ("t8", "tags")] {
+            assert_eq!(tables.get(alias).copied(), Some(table), "{alias}");
+        }
     }
 }

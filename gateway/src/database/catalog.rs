@@ -32,6 +32,11 @@ with server as (
 )
 select json_build_object(
     'name', t.relname,
+    'triggered', t.relhasrules or t.relrowsecurity or exists (
+        select from pg_trigger g
+        join pg_proc p on p.oid = g.tgfoid
+        join pg_namespace s on s.oid = p.pronamespace
+        where g.tgrelid = t.oid and not g.tgisinternal and g.tgenabled <> 'D' and s.nspname <> 'tidegate'),
     'primary_key', coalesce((
         select json_agg(a.attname order by k.position)
         from pg_index i
@@ -84,6 +89,9 @@ order by t.relname, a.attname, c.conname";
 pub struct Table {
     /// Its name.
     pub name: Arc<str>,
+    /// It has triggers (but those of foreign keys and of capture), rules or row security.
+    #[serde(default)]
+    pub triggered: bool,
     /// The columns of the primary key, in order; empty without one.
     pub primary_key: Vec<Arc<str>>,
     /// In table order.

@@ -146,6 +146,14 @@ impl Database {
         settle(connection, result)
     }
 
+    /// Rows of one writing statement (`RETURNING`) in a transaction of its own. Never runs twice.
+    ///
+    /// # Errors
+    /// As [`Database::execute`].
+    pub async fn write(&self, statement: &Statement) -> Result<Vec<Row>, DatabaseError> {
+        self.query_once(statement).await
+    }
+
     /// Begins a transaction (read committed).
     ///
     /// # Errors

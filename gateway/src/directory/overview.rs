@@ -71,6 +71,7 @@ fn collection(table: &Table, primary_key: Arc<str>, row: Option<&CollectionRow>,
         accountability: accounting(row, system),
         active: row.and_then(|row| row.status.as_deref()).is_none_or(|status| status == "active"),
         system: system.is_some(),
+        triggered: table.triggered,
         fields,
     }
 }

@@ -25,14 +25,14 @@ impl Write<'_> {
 
     async fn create_item(&mut self, collection: &Collection, data: &Map<String, Value>) -> Result<Written, ItemsError> {
         self.count(1)?;
-        let mut prepared = self.prepare(collection, WriteKind::Create, data).await?;
+        let mut prepared = self.preparation.payload(collection, WriteKind::Create, data).await?;
         let mut nested = Vec::new();
         let linked = self.link(&prepared, &mut nested).await?;
         prepared.columns.extend(linked);
         if let Some(key) = prepared.key.as_ref().filter(|key| !key.is_null()) {
             Planner::key_text(collection, key)?;
         }
-        let values = self.assignments(&prepared.columns).await?;
+        let values = self.preparation.assignments(&prepared.columns).await?;
         let rows = self.run(&statement::insert(collection, &values), collection, Some(data)).await?;
         let key = text(only(&rows)?, "key")?;
         let counted = collection.key_field().is_some_and(|field| field.default == ColumnDefault::AutoIncrement);

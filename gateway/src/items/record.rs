@@ -6,13 +6,18 @@
 use std::net::IpAddr;
 
 use access::permission::Action;
-use access::schema::{Accounting, Collection};
+use access::schema::Collection;
 use access::statement::{Parameter, Statement};
 
 use crate::database::DatabaseError;
 use crate::items::statement::writer_keys;
 use crate::items::write::Write;
 use crate::items::{ItemsContext, ItemsError};
+
+/// The table of activity.
+pub(super) const ACTIVITY: &str = "directus_activity";
+/// The table of revisions.
+pub(super) const REVISIONS: &str = "directus_revisions";
 
 /// One written row.
 #[derive(Debug, Clone)]
@@ -24,11 +29,6 @@ pub(super) struct Entry {
 }
 
 impl Write<'_> {
-    /// Whether revisions of this collection are kept.
-    pub(super) fn keeps_revisions(&self, collection: &Collection) -> bool {
-        collection.accountability == Accounting::All && self.keeps_activity(collection) && self.has("directus_revisions")
-    }
-
     /// One row of activity per entry, and one revision each where there is a `delta`. Returns the revisions in the order of
     /// the entries. One statement, whatever their number; it also forgets the keys that an update or delete set.
     pub(super) async fn record(
@@ -38,10 +38,10 @@ impl Write<'_> {
         entries: &[Entry],
         delta: Option<&str>,
     ) -> Result<Vec<i32>, ItemsError> {
-        if entries.is_empty() || !self.keeps_activity(collection) {
+        if entries.is_empty() || !self.preparation.keeps_activity(collection) {
             return Ok(Vec::new());
         }
-        let delta = delta.filter(|_| self.keeps_revisions(collection));
+        let delta = delta.filter(|_| self.preparation.keeps_revisions(collection));
         let statement = statement(self.context, action, collection, entries, delta);
         let rows = self.run_forgetting(&statement, collection).await?;
         rows.iter().map(|row| row.try_get("id").map_err(|error| DatabaseError::form(error).into())).collect()
@@ -56,48 +56,52 @@ impl Write<'_> {
         statement.push(" WHERE \"id\" = ANY(").bind(Parameter::Array(children)).push("::int4[])");
         self.run(&statement, collection, None).await.map(drop)
     }
-
-    fn keeps_activity(&self, collection: &Collection) -> bool {
-        collection.accountability != Accounting::Nothing && self.has("directus_activity")
-    }
-
-    fn has(&self, table: &str) -> bool {
-        self.context.schema.collection(table).is_some()
-    }
 }
 
 fn statement(context: &ItemsContext, action: Action, collection: &Collection, entries: &[Entry], delta: Option<&str>) -> Statement {
-    let accountability = &context.accountability;
-    let client = &accountability.client;
-    let optional = |text: Option<String>| text.map_or(Parameter::Null, Parameter::Text);
     let keys = entries.iter().map(|entry| Some(entry.key.clone())).collect();
     let mut statement = Statement::default();
     if delta.is_some() {
         statement.push("WITH a AS (");
     }
+    activity(&mut statement, context, action, collection, "e.key");
+    statement.push(" FROM unnest(").bind(Parameter::Array(keys)).push("::text[]) WITH ORDINALITY AS e(key, place)");
+    writer_keys(&mut statement, " WHERE ", "");
+    statement.push(" ORDER BY e.place");
+    let Some(delta) = delta else { return statement };
+    let keys = entries.iter().map(|entry| Some(entry.key.clone())).collect();
+    let data = entries.iter().map(|entry| entry.data.clone()).collect();
+    statement.push(" RETURNING \"id\", \"item\") ");
+    revision(&mut statement, collection);
+    statement.push(", a.\"item\", d.data::json, ").bind(Parameter::Text(delta.to_owned()));
+    statement.push("::json FROM a JOIN unnest(").bind(Parameter::Array(keys)).push("::text[], ");
+    statement.bind(Parameter::Array(data)).push("::text[]) WITH ORDINALITY AS d(key, data, place) ON d.key = a.\"item\"");
+    statement.push(" ORDER BY d.place RETURNING \"id\"");
+    statement
+}
+
+/// `INSERT INTO activity … SELECT …`, up to its FROM; `key` is the expression of the row's key.
+pub(super) fn activity(statement: &mut Statement, context: &ItemsContext, action: Action, collection: &Collection, key: &str) {
+    let accountability = &context.accountability;
+    let client = &accountability.client;
+    let optional = |text: Option<String>| text.map_or(Parameter::Null, Parameter::Text);
     statement.push(
         "INSERT INTO \"public\".\"directus_activity\" (\"action\", \"user\", \"collection\", \"item\", \"ip\", \"user_agent\", \"origin\")",
     );
     statement.push(" SELECT ").bind(Parameter::Text(action.name().to_owned()));
     statement.push("::text, ").bind(optional(accountability.user.map(|user| user.to_string())));
     statement.push("::uuid, ").bind(Parameter::Text(collection.name.to_string()));
-    statement.push("::text, e.key, ").bind(optional(client.ip.map(address)));
+    statement.push("::text, ").push(key).push(", ").bind(optional(client.ip.map(address)));
     statement.push("::text, ").bind(optional(client.user_agent.clone()));
-    statement.push("::text, ").bind(optional(client.origin.clone()));
-    statement.push("::text FROM unnest(").bind(Parameter::Array(keys)).push("::text[]) WITH ORDINALITY AS e(key, place)");
-    writer_keys(&mut statement, " WHERE ", "");
-    statement.push(" ORDER BY e.place");
-    let Some(delta) = delta else { return statement };
-    let keys = entries.iter().map(|entry| Some(entry.key.clone())).collect();
-    let data = entries.iter().map(|entry| entry.data.clone()).collect();
-    statement.push(" RETURNING \"id\", \"item\") INSERT INTO \"public\".\"directus_revisions\"");
-    statement.push(" (\"activity\", \"collection\", \"item\", \"data\", \"delta\") SELECT a.\"id\", ");
-    statement.bind(Parameter::Text(collection.name.to_string()));
-    statement.push("::text, a.\"item\", d.data::json, ").bind(Parameter::Text(delta.to_owned()));
-    statement.push("::json FROM a JOIN unnest(").bind(Parameter::Array(keys)).push("::text[], ");
-    statement.bind(Parameter::Array(data)).push("::text[]) WITH ORDINALITY AS d(key, data, place) ON d.key = a.\"item\"");
-    statement.push(" ORDER BY d.place RETURNING \"id\"");
-    statement
+    statement.push("::text, ").bind(optional(client.origin.clone())).push("::text");
+}
+
+/// `INSERT INTO revisions … SELECT` the first two of five columns: activity (of `a`), collection, item, data and delta.
+pub(super) fn revision(statement: &mut Statement, collection: &Collection) {
+    statement.push(
+        "INSERT INTO \"public\".\"directus_revisions\" (\"activity\", \"collection\", \"item\", \"data\", \"delta\") SELECT a.\"id\", ",
+    );
+    statement.bind(Parameter::Text(collection.name.to_string())).push("::text");
 }
 
 /// The address without the prefix of IPv4 in IPv6.

@@ -9,37 +9,49 @@ use access::schema::{Collection, ColumnDefault, Field};
 use access::statement::{Parameter, Statement, quote_identifier};
 
 /// A column and its value in Postgres' text form; `None` is NULL.
-pub(super) type Assignment = (String, Option<String>);
+pub(super) type Assignment = (Arc<str>, Option<String>);
 
 /// Inserts one row; returns its `key`.
 pub(super) fn insert(collection: &Collection, values: &[Assignment]) -> Statement {
     let mut statement = Statement::default();
+    insert_into(&mut statement, collection, values);
+    returning(&mut statement, collection);
+    statement
+}
+
+/// `INSERT INTO … VALUES (…)` of one row.
+pub(super) fn insert_into(statement: &mut Statement, collection: &Collection, values: &[Assignment]) {
     statement.push("INSERT INTO ").push(&table(&collection.name));
     if values.is_empty() {
         statement.push(" DEFAULT VALUES");
-    } else {
-        let names: Vec<String> = values.iter().map(|(name, _)| quote_identifier(name)).collect();
-        statement.push(&format!(" ({}) VALUES (", names.join(", ")));
-        for (index, (_, value)) in values.iter().enumerate() {
-            if index > 0 {
-                statement.push(", ");
-            }
-            statement.bind(parameter(value));
-        }
-        statement.push(")");
+        return;
     }
-    returning(&mut statement, collection);
-    statement
+    for (index, (name, _)) in values.iter().enumerate() {
+        statement.push(if index == 0 { " (" } else { ", " }).identifier(name);
+    }
+    for (index, (_, value)) in values.iter().enumerate() {
+        statement.push(if index == 0 { ") VALUES (" } else { ", " }).bind(parameter(value));
+    }
+    statement.push(")");
 }
 
 /// Changes the rows with these keys; returns the `key` of each that exists. Without values the rows are touched: an update
 /// that changes nothing is an update all the same.
 pub(super) fn update(collection: &Collection, values: &[Assignment], keys: &[String], sent: &str) -> Statement {
     let mut statement = Statement::default();
-    statement.push("UPDATE ").push(&table(&collection.name)).push(" SET ");
+    update_of(&mut statement, collection, "t", values);
+    chosen(&mut statement, collection, keys);
+    writer_keys(&mut statement, " AND ", sent);
+    returning(&mut statement, collection);
+    statement
+}
+
+/// `UPDATE … AS alias SET …`.
+pub(super) fn update_of(statement: &mut Statement, collection: &Collection, alias: &str, values: &[Assignment]) {
+    statement.push("UPDATE ").push(&table(&collection.name)).push(" AS ").push(alias).push(" SET ");
     if values.is_empty() {
         let column = quote_identifier(touchable(collection));
-        statement.push(&format!("{column} = {column}"));
+        statement.push(&format!("{column} = {alias}.{column}"));
     }
     for (index, (name, value)) in values.iter().enumerate() {
         if index > 0 {
@@ -47,10 +59,6 @@ pub(super) fn update(collection: &Collection, values: &[Assignment], keys: &[Str
         }
         statement.identifier(name).push(" = ").bind(parameter(value));
     }
-    chosen(&mut statement, collection, keys);
-    writer_keys(&mut statement, " AND ", sent);
-    returning(&mut statement, collection);
-    statement
 }
 
 /// Deletes the rows with these keys; returns the `key` of each that existed.
@@ -131,9 +139,14 @@ fn chosen(statement: &mut Statement, collection: &Collection, keys: &[String]) {
 }
 
 fn matching(statement: &mut Statement, collection: &Collection, column: &str, values: &[String]) {
-    let list = Parameter::Array(values.iter().cloned().map(Some).collect());
     let kind = collection.field(column).map_or("", |field| &*field.database_type);
     statement.push(" WHERE ").identifier(column);
+    // The plan of an array of unknown length looks so dear that Postgres would plan anew every time.
+    if let ([one], "int2" | "int4" | "int8" | "uuid" | "text" | "numeric") = (values, kind) {
+        statement.push(" = ").bind(Parameter::Text(one.clone())).push(&format!("::{kind}"));
+        return;
+    }
+    let list = Parameter::Array(values.iter().cloned().map(Some).collect());
     match kind {
         // The column's own type, so that its index serves.
         "int2" | "int4" | "int8" | "uuid" | "text" | "numeric" => statement.push(" = ANY(").bind(list).push(&format!("::{kind}[])")),
@@ -171,7 +184,7 @@ mod tests {
         let schema = newsroom();
         let tags = schema.collection("tags").unwrap();
         let hostile = "x'); drop table tags; --";
-        let made = insert(tags, &[("label".to_owned(), Some(hostile.to_owned())), ("id".to_owned(), None)]);
+        let made = insert(tags, &[("label".into(), Some(hostile.to_owned())), ("id".into(), None)]);
         assert_eq!(made.text, "INSERT INTO \"public\".\"tags\" (\"label\", \"id\") VALUES ($1, $2) RETURNING \"id\"::text AS key");
         assert_eq!(made.parameters, [Parameter::Text(hostile.to_owned()), Parameter::Null]);
         assert_eq!(insert(tags, &[]).text, "INSERT INTO \"public\".\"tags\" DEFAULT VALUES RETURNING \"id\"::text AS key");
@@ -179,7 +192,7 @@ mod tests {
         let touched = update(tags, &[], &["1".to_owned()], "[1]");
         assert_eq!(
             touched.text,
-            "UPDATE \"public\".\"tags\" SET \"label\" = \"label\" WHERE \"id\" = ANY($1::int4[]) \
+            "UPDATE \"public\".\"tags\" AS t SET \"label\" = t.\"label\" WHERE \"id\" = $1::int4 \
              AND (SELECT set_config('tidegate.keys', $2::text, true)) IS NOT NULL RETURNING \"id\"::text AS key"
         );
         assert_eq!(

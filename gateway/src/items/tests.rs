@@ -14,7 +14,7 @@ use service_runtime::Tasks;
 
 use super::{Answer, DeleteTarget, ItemsContext, ItemsError, ItemsService, ReadTarget, UpdateTarget};
 use crate::config::{Config, Role};
-use crate::database::{Database, testing};
+use crate::database::{Cause, Database, testing};
 use crate::directory::{Directory, DirectoryOptions};
 
 const EDITOR: &str = "10000000-0000-4000-8000-000000000001";
@@ -443,4 +443,101 @@ async fn accountability_of_the_collection_decides_what_is_remembered() {
     lab.create(&lab.admin, "tags", json!({"label": "x"})).await.unwrap();
     let after = counts().await;
     assert_eq!((after[0]["a"].as_i64(), after[0]["r"].as_i64()), (before[0]["a"].as_i64().map(|n| n + 1), before[0]["r"].as_i64()));
+}
+
+/// Statements that requests ran.
+fn statements(lab: &Lab) -> u64 {
+    lab.database.statements(Cause::Request)
+}
+
+#[tokio::test]
+async fn a_plain_write_is_one_round_trip() {
+    let lab = Lab::start().await;
+    let author = lab.rows("select id, name from authors order by name limit 1").await[0].clone();
+    let before = statements(&lab);
+    let query = json!({"fields": ["id", "title", "status", "author.name", "comments"]});
+    let data = json!({"title": "t", "nope": 1, "author": author["id"]});
+    let answer = value(lab.service.create(&lab.admin, "articles", &data, &query).await).unwrap();
+    let id = answer["id"].clone();
+    assert_eq!(answer, json!({"id": id, "title": "t", "status": "draft", "author": {"name": author["name"]}, "comments": []}));
+    assert_eq!(statements(&lab), before + 1);
+    let changed = lab.update(&lab.admin, "articles", UpdateTarget::Key(id.clone()), json!({"title": "u", "views": 7})).await.unwrap();
+    assert_eq!(statements(&lab), before + 2);
+    // What is answered, and what the revision keeps, is what a read finds.
+    let read = value(lab.service.read(&lab.admin, "articles", ReadTarget::Key(id.clone()), &Value::Null).await).unwrap();
+    assert_eq!(changed, read);
+    assert_eq!((&read["title"], &read["views"], &read["user_updated"]), (&json!("u"), &json!(7), &json!(EDITOR)));
+    let revisions = "select r.data, r.delta, a.action, a.item, a.\"user\" from directus_revisions r
+        join directus_activity a on a.id = r.activity order by r.id desc limit 2";
+    let revisions = lab.rows(revisions).await;
+    assert_eq!((&revisions[0]["action"], &revisions[1]["action"]), (&json!("update"), &json!("create")));
+    assert_eq!((&revisions[0]["item"], &revisions[0]["user"]), (&json!(id.to_string()), &json!(EDITOR)));
+    assert_eq!(revisions[1]["data"], json!({"title": "t", "nope": 1}));
+    assert_eq!(revisions[0]["delta"]["title"], "u");
+    for (name, kept) in revisions[0]["data"].as_object().unwrap() {
+        assert_eq!(kept, &read[name], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn one_statement_writes_what_several_would() {
+    // The same writes with and without triggers, which make the longer path necessary.
+    let writes = [
+        (
+            "articles",
+            json!({"title": "x", "meta": {"a": [1]}, "labels": ["p", "q"], "price": 1.5, "featured": true}),
+            json!({"meta": null}),
+        ),
+        ("tags", json!({"label": "x"}), json!({})),
+        ("tags", json!({}), json!({"label": "y", "nope": 1})),
+        ("authors", json!({"name": "n", "password": "secret"}), json!({"password": "other"})),
+    ];
+    let mut seen = Vec::new();
+    for script in ["", SPY] {
+        let lab = Lab::with(&[], script).await;
+        let mut told = Vec::new();
+        for (collection, made, changed) in &writes {
+            let made = lab.create(&lab.admin, collection, made.clone()).await.unwrap();
+            let key = UpdateTarget::Key(made["id"].clone());
+            let changed = lab.update(&lab.admin, collection, key, changed.clone()).await.unwrap();
+            told.extend([made, changed]);
+        }
+        let volatile = ["date_created", "date_updated", "id"];
+        for item in &mut told {
+            let members = item.as_object_mut().unwrap();
+            members.retain(|name, _| !volatile.contains(&name.as_str()));
+        }
+        let kept = lab
+            .rows(
+                "select a.action, a.collection, a.\"user\", a.ip, r.data::jsonb - array['date_created', 'date_updated', 'id'] as data,
+                    r.delta::jsonb - array['date_created', 'date_updated', 'id'] as delta
+                from directus_activity a left join directus_revisions r on r.activity = a.id order by a.id desc limit 8",
+            )
+            .await;
+        seen.push((told, kept));
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test]
+async fn rules_of_an_update_stand_in_the_statement() {
+    let lab = Lab::start().await;
+    let own = rule(&json!({"status": {"_eq": "draft"}}), &["title"]);
+    let writer = lab.with_rules(&[("articles", Action::Update, own), ("articles", Action::Read, everything())]);
+    let rows = lab
+        .rows("select min(id) filter (where status = 'draft') as draft, min(id) filter (where status <> 'draft') as other from articles")
+        .await;
+    let change = |key: &Value| lab.update(&writer, "articles", UpdateTarget::Key(key.clone()), json!({"title": "mine"}));
+    let before = statements(&lab);
+    assert_eq!(change(&rows[0]["draft"]).await.unwrap()["title"], "mine");
+    let refused = Refusal::ForbiddenAction { action: Action::Update, fields: vec!["title".into()], collection: "articles".into() };
+    assert_eq!(change(&rows[0]["other"]).await.unwrap_err(), refused);
+    assert_eq!(change(&json!(987_654)).await.unwrap_err(), refused);
+    assert_eq!(statements(&lab), before + 3);
+    assert_eq!(lab.rows("select count(*) from articles where title = 'mine'").await, json!([{"count": 1}]));
+    assert_eq!(lab.rows("select count(*) from directus_activity where action = 'update'").await, json!([{"count": 1}]));
+    // Who may not read what was written is told so, and it stays.
+    let blind = lab.with_rules(&[("tags", Action::Create, everything())]);
+    assert!(matches!(lab.create(&blind, "tags", json!({"label": "unseen"})).await, Err(Refusal::ForbiddenCollection { .. })));
+    assert_eq!(lab.rows("select count(*) from tags where label = 'unseen'").await, json!([{"count": 1}]));
 }

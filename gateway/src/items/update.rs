@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use access::payload::{ColumnValue, Prepared, WriteKind};
 use access::permission::Action;
-use access::plan::{Level, ReadPlan, Root, RuleSet, Selected, Selection, Shown};
 use access::refusal::Refusal;
 use access::schema::{Collection, FieldType};
 use access::sql::{self, ReadOptions, Shape};
@@ -68,14 +67,14 @@ impl Write<'_> {
         self.count(sent.len())?;
         let keys = key_texts(collection, sent)?;
         self.check_rows(collection, &keys, data).await?;
-        let mut prepared = self.prepare(collection, WriteKind::Update, data).await?;
+        let mut prepared = self.preparation.payload(collection, WriteKind::Update, data).await?;
         if keys.is_empty() {
             return Ok(Vec::new());
         }
         let mut nested = Vec::new();
         let linked = self.link(&prepared, &mut nested).await?;
         prepared.columns.extend(linked);
-        let values = self.assignments(&prepared.columns).await?;
+        let values = self.preparation.assignments(&prepared.columns).await?;
         let writer_keys = serde_json::to_string(sent).unwrap_or_default();
         let changed = self.run_keyed(&statement::update(collection, &values, &keys, &writer_keys), collection, Some(data)).await?;
         // In the order in which they were named, whatever way Postgres took.
@@ -111,36 +110,15 @@ impl Write<'_> {
 
     /// What activity and revisions note of the changed rows: their columns as they stand now.
     async fn entries(&mut self, collection: &Arc<Collection>, keys: &[String], revisions: bool) -> Result<Vec<Entry>, ItemsError> {
-        if !revisions || !self.keeps_revisions(collection) {
+        if !revisions || !self.preparation.keeps_revisions(collection) {
             return Ok(keys.iter().map(|key| Entry { key: key.clone(), data: None }).collect());
         }
-        let plan = self.whole_row(collection);
+        let plan = self.preparation.whole_row(collection);
         let options = ReadOptions { shape: Shape::Keyed, snapshot: false, keys: Some(keys.to_vec()) };
         let rows = self.run(&sql::read(&plan, &options), collection, None).await?;
         let mut entries = rows.iter().map(|row| Ok((text(row, "key")?, text(row, "data")?))).collect::<Result<Vec<_>, ItemsError>>()?;
         let mut data_of = |key: &String| entries.iter_mut().find(|(found, _)| found == key).map(|(_, data)| std::mem::take(data));
         Ok(keys.iter().map(|key| Entry { key: key.clone(), data: data_of(key) }).collect())
-    }
-
-    /// All columns that are no relation, unrestricted: a revision keeps the row, whoever changed it. Nothing else reads this.
-    fn whole_row(&self, collection: &Arc<Collection>) -> ReadPlan {
-        let own = |name: &str| self.context.schema.relation(&collection.name, name).is_none();
-        let select = collection.columns().filter(|field| own(&field.name)).map(|field| Selection {
-            key: field.name.to_string(),
-            value: Selected::Column(Arc::clone(field)),
-            shown: Shown::Always,
-        });
-        let level = Level {
-            collection: Arc::clone(collection),
-            select: select.collect(),
-            filter: None,
-            search: None,
-            access: RuleSet::everything(),
-            sort: Vec::new(),
-            limit: None,
-            offset: 0,
-        };
-        ReadPlan { root: Root::Items(level), total_count: None, filter_count: None, count_filter: None }
     }
 }
 
@@ -153,7 +131,7 @@ pub(super) fn keyed(collection: &Collection, mut data: Map<String, Value>) -> Re
 }
 
 /// What was written, as answers would show it; `None` where nothing was.
-fn delta(prepared: &Prepared) -> Option<String> {
+pub(super) fn delta(prepared: &Prepared) -> Option<String> {
     if prepared.columns.is_empty() {
         return None;
     }

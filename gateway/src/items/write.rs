@@ -4,32 +4,27 @@
 
 use std::sync::Arc;
 
-use access::payload::{self, ColumnValue, PayloadContext, Prepared, WriteKind};
 use access::permission::Action;
 use access::plan::RuleSet;
 use access::planner::Planner;
 use access::refusal::Refusal;
-use access::schema::{Collection, Field};
+use access::schema::Collection;
 use access::sql;
 use access::statement::Statement;
-use access::variables::{Variables, paths_in, resolve_value};
-use jiff::Timestamp;
-use secrecy::SecretString;
 use serde_json::{Map, Value};
 use tracing::Span;
 
-use crate::auth::hash_password;
 use crate::database::{DatabaseError, RawText, Row, Transaction, sqlstate};
-use crate::items::statement::{self, Assignment};
+use crate::items::preparation::Preparation;
+use crate::items::statement;
 use crate::items::{ItemsContext, ItemsError, ItemsService, key};
 
 /// An open transaction under one session's rights. Dropping it takes everything back.
 pub(super) struct Write<'s> {
     pub(super) service: &'s ItemsService,
     pub(super) context: &'s ItemsContext,
+    pub(super) preparation: Preparation<'s>,
     transaction: Transaction,
-    /// The moment that all rows of this write share.
-    now: Timestamp,
     /// Items created, updated and deleted so far.
     mutations: u64,
     /// The keys of an update or delete are set, and must not reach another statement.
@@ -47,11 +42,6 @@ pub(super) struct Written {
     pub(super) revision: Option<i32>,
 }
 
-/// Hashing ran out of memory or panicked.
-#[derive(Debug, thiserror::Error)]
-#[error("a value could not be hashed")]
-struct NotHashed;
-
 /// A statement that returns the row it wrote did not.
 #[derive(Debug, thiserror::Error)]
 #[error("no row came back")]
@@ -65,7 +55,8 @@ impl<'s> Write<'s> {
         if let Some(traceparent) = service_runtime::trace::traceparent(&span) {
             transaction.query(&statement::hand_on(traceparent)).await?;
         }
-        Ok(Self { service, context, transaction, now: Timestamp::now(), mutations: 0, keyed: false, _span: span })
+        let preparation = Preparation::new(service, context);
+        Ok(Self { service, context, preparation, transaction, mutations: 0, keyed: false, _span: span })
     }
 
     /// Makes everything durable.
@@ -131,43 +122,6 @@ impl<'s> Write<'s> {
         result.map_err(|error| self.refused(error, collection, None))
     }
 
-    /// The payload, checked and brought into the table's form.
-    pub(super) async fn prepare(
-        &self,
-        collection: &Collection,
-        kind: WriteKind,
-        data: &Map<String, Value>,
-    ) -> Result<Prepared, ItemsError> {
-        let variables = self.variables(collection).await?;
-        let resolve = |rule: &Value| resolve_value(rule, &variables);
-        let context = PayloadContext {
-            schema: &self.context.schema,
-            permissions: &self.context.permissions,
-            now: self.now,
-            user: self.context.accountability.user,
-            role: self.context.accountability.role,
-            resolve: &resolve,
-        };
-        Ok(payload::prepare(&context, collection, kind, data)?)
-    }
-
-    /// Column values with every password hashed.
-    pub(super) async fn assignments(&self, columns: &[(Arc<Field>, ColumnValue)]) -> Result<Vec<Assignment>, ItemsError> {
-        let mut values = Vec::with_capacity(columns.len());
-        for (field, value) in columns {
-            let value = match value {
-                ColumnValue::Null => None,
-                ColumnValue::Text(text) => Some(text.clone()),
-                ColumnValue::Hash(secret) => {
-                    let hash = hash_password(&self.service.tasks, &SecretString::from(secret.as_str())).await;
-                    Some(hash.ok_or_else(|| DatabaseError::form(NotHashed))?)
-                }
-            };
-            values.push((field.name.to_string(), value));
-        }
-        Ok(values)
-    }
-
     /// Those of `keys` that exist and that the rules let through, locked in key order.
     pub(super) async fn lock(&mut self, collection: &Collection, rules: &RuleSet, keys: &[String]) -> Result<Vec<String>, ItemsError> {
         let rows = self.run(&sql::matching_keys(collection, rules, keys, true), collection, None).await?;
@@ -209,15 +163,6 @@ impl<'s> Write<'s> {
         }
         let rows = self.transaction.query(&sql::keys(plan)).await.map_err(super::read::refused)?;
         rows.iter().map(|row| Ok(key::json(collection, &text(row, "key")?))).collect()
-    }
-
-    /// The values of the variables in the validations of `collection`'s fields.
-    async fn variables(&self, collection: &Collection) -> Result<Variables, ItemsError> {
-        let validations = collection.fields.values().filter_map(|field| field.validation.as_ref());
-        let mut paths: Vec<String> = validations.flat_map(|validation| paths_in(validation)).collect();
-        paths.sort_unstable();
-        paths.dedup();
-        Ok(self.service.directory.variables(&self.context.accountability, &paths, None).await?)
     }
 
     fn refused(&self, error: DatabaseError, collection: &Collection, payload: Option<&Map<String, Value>>) -> ItemsError {
@@ -262,7 +207,8 @@ pub(super) fn only(rows: &[Row]) -> Result<&Row, ItemsError> {
     rows.first().ok_or_else(|| DatabaseError::form(NoRow).into())
 }
 
-fn optional_text(row: &Row, column: &str) -> Result<Option<String>, ItemsError> {
+/// A text column of a row.
+pub(super) fn optional_text(row: &Row, column: &str) -> Result<Option<String>, ItemsError> {
     let text = row.try_get::<_, Option<RawText<'_>>>(column).map_err(DatabaseError::form)?;
     Ok(text.map(|text| text.0.to_owned()))
 }

@@ -16,6 +16,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    /// A writer whose parameters follow these.
+    pub(super) fn continuing(parameters: Vec<Parameter>) -> Self {
+        Self { parameters, ..Self::default() }
+    }
+
+    /// The parameters.
+    pub(super) fn into_parameters(self) -> Vec<Parameter> {
+        self.parameters
+    }
+
     /// The statement with this text.
     pub(super) fn finish(self, text: String) -> Statement {
         let text = if self.with.is_empty() { text } else { format!("WITH {} {text}", self.with.join(", ")) };
@@ -46,9 +56,14 @@ impl Writer {
         format!("{place}::int8")
     }
 
-    /// The row's key is one of `keys`.
+    /// The row's key is one of `keys`. One key is compared with `=`: the plan of an array of unknown length looks so dear that
+    /// Postgres would plan anew every time.
     pub(super) fn among(&mut self, row: &Row<'_>, keys: &[String]) -> String {
         let key = column(&row.alias, &row.collection.primary_key);
+        if let ([one], Some(cast)) = (keys, row.collection.key_field().and_then(|field| cast(&field.database_type))) {
+            let place = self.bind(Parameter::Text(one.clone()));
+            return format!("{key} = {place}::{cast}");
+        }
         let list = Parameter::Array(keys.iter().cloned().map(Some).collect());
         self.any(&key, row.collection.key_field().map(|field| &**field), list)
     }
