@@ -26,7 +26,7 @@ mod token_check;
 
 pub use authenticator::Authenticator;
 pub use identity::{AuthError, Identity, Proof, Tokens};
-pub use password::hash_password;
+pub use password::{Hashing, hash_password};
 pub use recheck::Recheck;
 #[cfg(feature = "testing")]
 pub use token_check::TokenCheck;

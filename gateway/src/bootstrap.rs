@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use service_runtime::Tasks;
 use service_runtime::config::Lookup;
 
-use crate::auth::hash_password;
+use crate::auth::{Hashing, hash_password};
 use crate::database::{Database, DatabaseError, Transaction};
 
 pub use demo::create_demo;
@@ -101,7 +101,7 @@ pub async fn bootstrap(database: &Database, admin: AdminSettings) -> Result<Outc
     let mut new_admin = None;
     if !admin::exists(&mut transaction).await? {
         // A few tenths of a second inside the transaction, once in the life of a database.
-        let hash = hash_password(&Tasks::new(), &password).await.ok_or(BootstrapError::Password)?;
+        let hash = hash_password(&Tasks::new(), &Hashing::default(), &password).await.ok_or(BootstrapError::Password)?;
         let email = admin.email.unwrap_or_else(|| DEFAULT_EMAIL.to_owned());
         admin::create(&mut transaction, &email, &hash, admin.token.as_ref().map(|token| token.expose_secret())).await?;
         new_admin = Some(NewAdmin { email, made_up_password: made_up });

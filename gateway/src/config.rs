@@ -21,6 +21,8 @@ use service_runtime::telemetry::LogStyle;
 use service_runtime::trace::TraceConfig;
 
 pub use limits::{LimitsConfig, RatePerKey};
+use crate::auth::Hashing;
+
 pub use settings::SETTINGS;
 
 /// Everything a gateway process is told.
@@ -116,6 +118,8 @@ pub struct AuthConfig {
     pub session_cookie: CookieConfig,
     /// `SESSION_COOKIE_TTL`.
     pub session_ttl: Duration,
+    /// `HASH_*`: how new password hashes are made.
+    pub hashing: Hashing,
     /// `LOGIN_STALL_TIME`: a failed login takes at least this long.
     pub login_stall: Duration,
 }
@@ -492,6 +496,7 @@ fn cookie(r: &mut Reader<'_>, prefix: &str, default: &str) -> CookieConfig {
 
 fn auth(r: &mut Reader<'_>, secret: SecretString) -> AuthConfig {
     AuthConfig {
+        hashing: hashing(r),
         secret,
         access_token_ttl: r.duration("ACCESS_TOKEN_TTL", Duration::from_secs(15 * 60)),
         refresh_token_ttl: r.duration("REFRESH_TOKEN_TTL", Duration::from_secs(7 * 86_400)),
@@ -500,6 +505,22 @@ fn auth(r: &mut Reader<'_>, secret: SecretString) -> AuthConfig {
         session_ttl: r.duration("SESSION_COOKIE_TTL", Duration::from_secs(86_400)),
         login_stall: r.milliseconds("LOGIN_STALL_TIME", Duration::from_millis(500)),
     }
+}
+
+/// Parameters that do not go together are a fault of the setting that bounds the others.
+fn hashing(r: &mut Reader<'_>) -> Hashing {
+    let mut number =
+        |name: &str, default: u32| r.integer(name, 0..=i64::from(u32::MAX)).and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
+    let (kind, memory, passes) = (number("HASH_TYPE", 2), number("HASH_MEMORY_COST", 65_536), number("HASH_TIME_COST", 3));
+    let (lanes, length) = (number("HASH_PARALLELISM", 4), number("HASH_LENGTH", 32));
+    let data = r.text("HASH_ASSOCIATED_DATA").unwrap_or_default();
+    Hashing::new(kind, memory, passes, lanes, length as usize, data.as_bytes()).unwrap_or_else(|| {
+        r.fault(
+            "HASH_MEMORY_COST",
+            "at least 8 KiB per lane, with HASH_TYPE 0 to 2, HASH_LENGTH from 4 and HASH_ASSOCIATED_DATA up to 32 bytes",
+        );
+        Hashing::default()
+    })
 }
 
 fn endpoint(r: &mut Reader<'_>, kind: &str, default_path: &str) -> Option<EndpointConfig> {

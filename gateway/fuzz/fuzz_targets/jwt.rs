@@ -2,6 +2,7 @@
 //! genuine signature. Whatever is accepted carries an HMAC of our secret, and claims that say what they must.
 #![no_main]
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use base64::Engine as _;
@@ -11,6 +12,7 @@ use gateway_fuzz::stage::moment;
 use hmac::{Hmac, Mac as _};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 const SECRET: &str = "a secret of the fuzzer, long enough for anybody";
 
@@ -36,19 +38,24 @@ fn check(token: &str) -> bool {
     }
     let (signed, signature) = token.rsplit_once('.').expect("three parts");
     let (header, claims) = signed.split_once('.').expect("three parts");
-    let header: Value = serde_json::from_slice(&BASE64.decode(header).expect("base64")).expect("JSON");
-    let claims: Value = serde_json::from_slice(&BASE64.decode(claims).expect("base64")).expect("JSON");
+    let (header, claims) = (members(header), members(claims));
     let algorithm = header["alg"].as_str().expect("an algorithm");
-    assert!(["HS256", "HS384", "HS512"].contains(&algorithm), "{header}");
+    assert!(["HS256", "HS384", "HS512"].contains(&algorithm), "{header:?}");
     assert_eq!(BASE64.decode(signature).expect("base64"), sign(algorithm, signed), "another signature: {token}");
-    assert_eq!(claims["iss"], "directus", "{claims}");
+    assert_eq!(claims["iss"], "directus", "{claims:?}");
     for name in ["role", "app_access", "admin_access"] {
-        assert!(claims.get(name).is_some(), "{claims}");
+        assert!(claims.get(name).is_some(), "{claims:?}");
     }
     let now = moment().as_second() as f64;
-    assert!(claims.get("exp").is_none_or(|end| end.is_null() || end.as_f64().is_some_and(|end| end > now)), "{claims}");
-    assert!(claims.get("nbf").is_none_or(|start| start.is_null() || start.as_f64().is_some_and(|start| start < now + 1.0)), "{claims}");
+    assert!(claims.get("exp").is_none_or(|end| end.is_null() || end.as_f64().is_some_and(|end| end > now)), "{claims:?}");
+    assert!(claims.get("nbf").is_none_or(|start| start.is_null() || start.as_f64().is_some_and(|start| start < now + 1.0)), "{claims:?}");
     true
+}
+
+/// The members of an object. One that nobody asks for may hold a number that no type holds.
+fn members(part: &str) -> HashMap<String, Value> {
+    let raw: HashMap<String, Box<RawValue>> = serde_json::from_slice(&BASE64.decode(part).expect("base64")).expect("JSON");
+    raw.into_iter().filter_map(|(name, value)| Some((name, serde_json::from_str(value.get()).ok()?))).collect()
 }
 
 fn sign(algorithm: &str, signed: &str) -> Vec<u8> {

@@ -40,6 +40,7 @@ impl Fixture {
         let directory = Directory::load(database.clone(), DirectoryOptions::default()).await.unwrap();
         let cookie = |name: &str| CookieConfig { name: name.to_owned(), domain: None, secure: false, same_site: "lax".to_owned() };
         let config = AuthConfig {
+            hashing: Hashing::default(),
             secret: SECRET.into(),
             access_token_ttl: Duration::from_secs(900),
             refresh_token_ttl: Duration::from_secs(7 * 86_400),

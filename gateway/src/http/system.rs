@@ -52,7 +52,8 @@ const COLLECTIONS: [(&str, Writes); 15] = [
 
 /// The routes of all of them.
 pub(super) fn routes() -> Router<Arc<Gateway>> {
-    let mut router = Router::new().route("/collections/{name}", patch(change_collection));
+    let mut router =
+        Router::new().route("/collections/{name}", patch(change_collection)).route("/fields/{collection}/{name}", patch(change_field));
     for (name, writes) in COLLECTIONS {
         let collection = format!("directus_{name}");
         let one = collection.clone();
@@ -107,6 +108,40 @@ async fn change_collection(
     let row = state.items.read(&context, table, ReadTarget::Key(key), &Value::Null).await?;
     let meta: Value = serde_json::from_str(row.data.get()).unwrap_or(Value::Null);
     settle(&state, true, table, reply::value(&json!({"collection": name, "meta": meta, "schema": {"name": name}}))).await
+}
+
+/// `PATCH /fields/<collection>/<name>` with `meta`: what `directus_fields` says of a column. The column itself stays as it is,
+/// so that anything about `schema` or `type` is refused.
+async fn change_field(
+    State(state): State<Arc<Gateway>>,
+    caller: Caller,
+    Path((collection, name)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Response, HttpError> {
+    let known = caller.schema.collection(&collection).filter(|collection| !collection.system);
+    if !caller.accountability.admin || known.is_none_or(|collection| collection.field(&name).is_none()) {
+        return Err(Refusal::Forbidden.into());
+    }
+    let Value::Object(mut body) = parse_body(&body)? else { return Err(HttpError::payload("Body must be an object")) };
+    if body.contains_key("schema") || body.contains_key("type") {
+        return Err(HttpError::payload("Only \"meta\" of a field can be changed here: columns are changed in the database"));
+    }
+    let Some(Value::Object(meta)) = body.remove("meta") else { return Err(HttpError::payload("\"meta\" must be an object")) };
+    let (context, table) = (items::context(&caller), "directus_fields");
+    let of_field = json!({"filter": {"collection": {"_eq": collection}, "field": {"_eq": name}}, "limit": 1});
+    let found = state.items.read(&context, table, ReadTarget::Query, &of_field).await?;
+    let found: Value = serde_json::from_str(found.data.get()).unwrap_or(Value::Null);
+    if let Some(key) = found.pointer("/0/id") {
+        state.items.update(&context, table, UpdateTarget::Key(key.clone()), &Value::Object(meta), &Value::Null).await?;
+    } else {
+        let mut row = Map::from_iter([("collection".to_owned(), json!(collection)), ("field".to_owned(), json!(name))]);
+        row.extend(meta);
+        state.items.create(&context, table, &Value::Object(row), &Value::Null).await?;
+    }
+    let rows = state.items.read(&context, table, ReadTarget::Query, &of_field).await?;
+    let rows: Value = serde_json::from_str(rows.data.get()).unwrap_or(Value::Null);
+    let meta = rows.pointer("/0").cloned().unwrap_or(Value::Null);
+    settle(&state, true, table, reply::value(&json!({"collection": collection, "field": name, "meta": meta}))).await
 }
 
 /// Whether the request changes rows; `None` where nobody may.

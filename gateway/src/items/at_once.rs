@@ -45,7 +45,7 @@ enum RevisionData {
     /// A parameter.
     Sent(String),
     /// The row as it is then.
-    Row(ReadPlan),
+    Row(Box<ReadPlan>),
 }
 
 impl ItemsService {
@@ -116,7 +116,7 @@ impl ItemsService {
         let chosen = sql::one_of(collection, &rules, OLD, &key_text, &mut statement);
         statement.push(" WHERE ").push(&chosen).push(&format!(" RETURNING {OLD}.*)"));
         let delta = delta(&prepared);
-        let revision = delta.map(|delta| (RevisionData::Row(preparation.whole_row(collection)), delta));
+        let revision = delta.map(|delta| (RevisionData::Row(Box::new(preparation.whole_row(collection))), delta));
         if !note(&mut statement, &preparation, Action::Update, collection, revision) {
             return Ok(None);
         }

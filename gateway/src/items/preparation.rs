@@ -72,7 +72,8 @@ impl<'s> Preparation<'s> {
                 ColumnValue::Null => None,
                 ColumnValue::Text(text) => Some(text.clone()),
                 ColumnValue::Hash(secret) => {
-                    let hash = hash_password(&self.service.tasks, &SecretString::from(secret.as_str())).await;
+                    let hash =
+                        hash_password(&self.service.tasks, &self.service.config.auth.hashing, &SecretString::from(secret.as_str())).await;
                     Some(hash.ok_or_else(|| DatabaseError::form(NotHashed))?)
                 }
             };

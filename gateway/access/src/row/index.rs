@@ -34,7 +34,11 @@ impl RowImage<'_> {
             return IndexValue::Null;
         }
         match indexable(field) {
-            Some(Kind::Integer { .. }) => IndexValue::Value(column.json().raw),
+            // Postgres prints a whole number in one way; another one (`-0`) is equal to a constant that it does not look like.
+            Some(Kind::Integer { .. }) => match column.json().raw {
+                raw if is_printed_whole(raw) => IndexValue::Value(raw),
+                _ => IndexValue::Unknown,
+            },
             Some(_) => column.text().map_or(IndexValue::Unknown, IndexValue::Value),
             None => IndexValue::Unknown,
         }
@@ -101,6 +105,12 @@ fn of_comparison(comparison: &Comparison) -> Option<(Arc<Field>, Vec<Scalar>)> {
     let mut seen = std::collections::HashSet::new();
     values.retain(|value| seen.insert(value.clone()));
     Some((Arc::clone(field), values))
+}
+
+/// Whether Postgres would print a whole number so.
+fn is_printed_whole(raw: &str) -> bool {
+    let digits = raw.strip_prefix('-').unwrap_or(raw);
+    digits.bytes().all(|digit| digit.is_ascii_digit()) && (raw == "0" || !digits.starts_with('0')) && !digits.is_empty()
 }
 
 /// Types whose equal values print alike.

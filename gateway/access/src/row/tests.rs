@@ -197,6 +197,12 @@ fn equality_keys_never_lose_a_row() {
     assert_eq!(image.index_value(&column("title")), IndexValue::Value("a\nb"));
     assert_eq!(image.index_value(&column("author")), IndexValue::Null);
     assert_eq!(image.index_value(&column("price")), IndexValue::Unknown);
+    // A number that Postgres would print otherwise was looked up by how it looks: `-0` did not find `0`.
+    for (raw, expect) in [("-0", None), ("07", None), ("7.0", None), ("7e0", None), ("0", Some("0")), ("-12", Some("-12"))] {
+        let json = format!(r#"{{"id":{raw}}}"#);
+        let Ok(image) = RowImage::parse(&json, &[]) else { continue };
+        assert_eq!(image.index_value(&column("id")), expect.map_or(IndexValue::Unknown, IndexValue::Value), "{raw}");
+    }
 }
 
 #[test]

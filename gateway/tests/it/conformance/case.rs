@@ -64,6 +64,11 @@ impl Case {
         })
     }
 
+    /// Whether a request is about the columns of a table.
+    pub(crate) fn changes_columns(&self) -> bool {
+        self.steps.iter().any(|step| step.pointer("/rest/body/schema").is_some())
+    }
+
     /// A case of which only the transcript matters.
     #[cfg(test)]
     pub(crate) fn of_transcript(baseline: Baseline, expect: Vec<Value>) -> Self {
