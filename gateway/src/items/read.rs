@@ -6,6 +6,7 @@ use access::plan::{ReadPlan, Root, Selected};
 use access::refusal::Refusal;
 use access::schema::ColumnDefault;
 use access::sql::{self, ReadOptions, Shape};
+use access::statement::Statement;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -20,15 +21,31 @@ pub(super) struct Found {
     pub(super) meta: Option<Box<RawValue>>,
 }
 
-/// Executes `plan`: one statement, one row.
-pub(super) async fn execute(database: &Database, plan: &ReadPlan, object: bool) -> Result<Found, ItemsError> {
+/// The statement of `plan`.
+pub(super) fn statement(plan: &ReadPlan, object: bool) -> Statement {
     let shape = if object { Shape::Object } else { Shape::List };
-    let statement = sql::read(plan, &ReadOptions { shape, snapshot: false, keys: None });
-    let row = database.query_one(&statement).await.map_err(refused)?;
-    let Some(row) = row else { return Err(DatabaseError::form(NoRow).into()) };
+    sql::read(plan, &ReadOptions { shape, snapshot: false, keys: None })
+}
+
+/// Executes the statement of `plan`: one row.
+pub(super) async fn execute(database: &Database, plan: &ReadPlan, statement: &Statement) -> Result<Found, ItemsError> {
+    let row = one(database, statement).await?;
+    Ok(Found { data: data(&row)?, meta: meta(plan, &row)? })
+}
+
+/// The object that a statement without counts finds.
+pub(super) async fn object(database: &Database, statement: &Statement) -> Result<Option<Box<RawValue>>, ItemsError> {
+    data(&one(database, statement).await?)
+}
+
+async fn one(database: &Database, statement: &Statement) -> Result<Row, ItemsError> {
+    let row = database.query_one(statement).await.map_err(refused)?;
+    row.ok_or_else(|| DatabaseError::form(NoRow).into())
+}
+
+fn data(row: &Row) -> Result<Option<Box<RawValue>>, ItemsError> {
     let data = row.try_get::<_, Option<RawText<'_>>>("data").map_err(DatabaseError::form)?;
-    let data = data.map(|text| raw(text.0.to_owned())).transpose()?;
-    Ok(Found { data, meta: meta(plan, &row)? })
+    data.map(|text| raw(text.0.to_owned())).transpose()
 }
 
 /// What an empty singleton shows of the fields asked for: its key as null, and defaults that are not null.
