@@ -20,9 +20,9 @@ use service_runtime::config::{Fault, Lookup, Reader};
 use service_runtime::telemetry::LogStyle;
 use service_runtime::trace::TraceConfig;
 
-pub use limits::{LimitsConfig, RatePerKey};
 use crate::auth::Hashing;
 
+pub use limits::{LimitsConfig, RatePerKey};
 pub use settings::SETTINGS;
 
 /// Everything a gateway process is told.

@@ -77,7 +77,8 @@ impl ItemsService {
         let sent = Value::Object(prepared.sent).to_string();
         let revision = (RevisionData::Sent(sent.clone()), sent);
         note(&mut statement, &preparation, Action::Create, collection, Some(revision));
-        answer(&mut statement, &preparation, collection, query);
+        let span = service_runtime::span!("write");
+        answer(&mut statement, &preparation, collection, query, service_runtime::trace::traceparent(&span));
         let rows = self.database.write(&statement).await;
         let rows = rows.map_err(|error| match sqlstate::to_refusal(&error, &collection.name, Some(data), &context.schema) {
             Some(refusal) => refusal.into(),
@@ -120,7 +121,8 @@ impl ItemsService {
         if !note(&mut statement, &preparation, Action::Update, collection, revision) {
             return Ok(None);
         }
-        answer(&mut statement, &preparation, collection, query);
+        let span = service_runtime::span!("write");
+        answer(&mut statement, &preparation, collection, query, service_runtime::trace::traceparent(&span));
         let rows = match self.database.write(&statement).await {
             Ok(rows) => rows,
             Err(DatabaseError::Sql(_)) => return Ok(None),
@@ -202,8 +204,15 @@ fn note(
     true
 }
 
-/// Adds the columns `key` and `data`; `data` is null where only a read can tell.
-fn answer(statement: &mut Statement, preparation: &Preparation<'_>, collection: &Arc<Collection>, query: &Query) {
+/// Adds the columns `key` and `data`; `data` is null where only a read can tell. The trace is handed on to capture, whose
+/// triggers run when all of the statement has been done.
+fn answer(
+    statement: &mut Statement,
+    preparation: &Preparation<'_>,
+    collection: &Arc<Collection>,
+    query: &Query,
+    traceparent: Option<String>,
+) {
     let tables = [&*collection.name, ACTIVITY, REVISIONS];
     let untouched = |name: &&str| preparation.context.schema.collection(name).is_none_or(|collection| !collection.triggered);
     let data = match preparation.planner().read(&collection.name, query, Target::Returned) {
@@ -212,7 +221,12 @@ fn answer(statement: &mut Statement, preparation: &Preparation<'_>, collection: 
         Ok(_) | Err(_) => None,
     };
     let data = data.unwrap_or_else(|| "NULL::text".to_owned());
-    statement.push(&format!(" SELECT {} AS key, {data} AS data FROM {ROW}", sql::key_text(collection, ROW)));
+    statement.push(&format!(" SELECT {} AS key, {data} AS data", sql::key_text(collection, ROW)));
+    if let Some(traceparent) = traceparent {
+        let place = placeholder(statement, traceparent);
+        statement.push(&format!(", set_config('tidegate.traceparent', {place}::text, true) AS trace"));
+    }
+    statement.push(" FROM ").push(ROW);
 }
 
 /// Binds `text` without writing its place yet.
