@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, kill_process};
@@ -169,12 +170,25 @@ fn signal_name(signal: Signal) -> &'static str {
     }
 }
 
-/// A port of 127.0.0.1 that nobody listens on at this moment.
+/// A port of this machine that nobody listens on. It is below those that the kernel gives to outgoing connections, one of
+/// which could otherwise take it before it is used; and no two calls of a process give the same one soon.
 ///
 /// # Errors
 /// When the machine has none left.
 pub fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 20_000;
+    static CALLS: AtomicU16 = AtomicU16::new(0);
+    // Other processes begin elsewhere.
+    let start = std::process::id().wrapping_mul(7919) % u32::from(COUNT);
+    for _ in 0..COUNT {
+        let call = u32::from(CALLS.fetch_add(1, Ordering::Relaxed));
+        let offset = u16::try_from((start + call) % u32::from(COUNT)).unwrap_or(0);
+        if std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, FIRST + offset)).is_ok() {
+            return Ok(FIRST + offset);
+        }
+    }
+    Err(std::io::ErrorKind::AddrNotAvailable.into())
 }
 
 /// The last lines of a log, for an error message.

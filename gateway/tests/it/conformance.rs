@@ -250,7 +250,13 @@ impl Server {
     async fn start(case: &Case) -> Result<Self> {
         let database = Fixture::database(case.baseline).await?;
         let fixture = Fixture::of(&database, case.baseline).await?;
-        let gateway = Program::gateway(&["standalone"]).envs(&base_env()?).envs(&case.env).database(&database).listen().await?;
+        let gateway = Program::gateway(&["standalone"])
+            .env("WEBSOCKETS_HEARTBEAT_PERIOD", "30")
+            .envs(&base_env()?)
+            .envs(&case.env)
+            .database(&database)
+            .listen()
+            .await?;
         Ok(Self { gateway, database, fixture })
     }
 
