@@ -11,7 +11,7 @@
 //! create, update, delete ─▶ nested (each relation is a write of its own) ─▶ record (activity, revisions)
 //! ```
 //!
-//! Cost in round trips, once statements are prepared: a read 1; a create or an update of one row 1, or 2 (see [`at_once`]);
+//! Cost in round trips, once statements are prepared: a read 1; a create or an update of one row 1, or 2 (see `at_once`);
 //! otherwise BEGIN, COMMIT and the read of the answer, and for each row INSERT and record, or lock, UPDATE, read and record.
 //! A delete has lock, DELETE and record, and no read.
 
