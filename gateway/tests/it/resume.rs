@@ -317,7 +317,7 @@ fn a_change_of_rights_sends_the_view_anew() {
         // A position from before is of another view.
         let mut again = articles.clone();
         again["resume"] = json!(position(&init)?);
-        let (_socket, first) = deployment.subscriber(&deployment.nodes[1], READER, &again).await?;
+        let (_socket, first) = deployment.subscriber(node, READER, &again).await?;
         ensure!(first["event"] == "init" && first["reason"] == "VIEW_CHANGED", "{first}");
         // None at all: an error, silence, and once the right is back the view, with what happened meanwhile.
         deployment.sql.batch_execute(&format!("create table kept as select * from directus_permissions where collection = 'articles' and action = 'read' and policy = {policy}; delete from directus_permissions where id in (select id from kept)")).await?;
@@ -329,7 +329,7 @@ fn a_change_of_rights_sends_the_view_anew() {
         ensure!(back["event"] == "init" && back["data"] == json!([{"id": 1, "title": "meanwhile"}]), "{back}");
         // And from there it can be resumed.
         again["resume"] = json!(position(&back)?);
-        let (_socket, first) = deployment.subscriber(&deployment.nodes[1], READER, &again).await?;
+        let (_socket, first) = deployment.subscriber(node, READER, &again).await?;
         ensure!(first["event"] == "resume", "{first}");
         deployment.stop().await
     });

@@ -63,8 +63,9 @@ impl Watcher {
         TASKS.spawn("watcher", async move {
             let mut place = place;
             while let Some(mut socket) = connect(ports, place, &stop).await {
-                let subscribe =
-                    json!({"type": "subscribe", "collection": "tags", "uid": "t", "query": {"fields": ["id", "label"], "limit": -1}});
+                // Rows written over sockets come as fast as a node takes them; two hundred clients need not hear of each.
+                let query = json!({"fields": ["id", "label"], "limit": -1, "filter": {"label": {"_nstarts_with": "w"}}});
+                let subscribe = json!({"type": "subscribe", "collection": "tags", "uid": "t", "query": query});
                 if socket.send(&subscribe).await.is_ok() {
                     watch(&mut socket, &view, &inits, &stop).await;
                 }
@@ -151,8 +152,14 @@ fn a_node_is_replaced_under_load_and_nothing_is_lost() {
 
         // Somebody writes past the gateway, others over it, on both nodes.
         let sql = database.connect().await?;
-        sql.batch_execute("insert into tags (label) values ('first')").await?;
-        until_all(&watchers, "the first change is seen", |view, _| view.values().any(|label| label == "first")).await?;
+        // The worker may still be making its triggers: what is written before is no change to it.
+        let first = "insert into tags (label) values ('first') on conflict (label) do update set label = excluded.label";
+        eventually("the first change is seen", LIMIT, || async {
+            sql.batch_execute(first).await?;
+            let all = watchers.iter().all(|watcher| watcher.view.lock().unwrap().values().any(|label| label == "first"));
+            Ok(all.then_some(()))
+        })
+        .await?;
         let pause = CancellationToken::new();
         let writers: Vec<_> = (0..WRITERS).map(|number| TASKS.spawn("writer", write(ports, number, pause.clone()))).collect();
         let rows = Arc::new(AtomicU32::new(0));
@@ -208,8 +215,8 @@ fn a_node_is_replaced_under_load_and_nothing_is_lost() {
         ensure!(labels == answered, "lost {:?}, unasked {:?}", answered.difference(&labels), labels.difference(&answered));
         ensure!(unanswered.is_disjoint(&labels));
         // Everybody sees what a fresh read shows.
-        let expected: View =
-            sql.query("select id, label from tags", &[]).await?.iter().map(|row| (i64::from(row.get::<_, i32>(0)), row.get(1))).collect();
+        let rows = sql.query("select id, label from tags where label not like 'w%'", &[]).await?;
+        let expected: View = rows.iter().map(|row| (i64::from(row.get::<_, i32>(0)), row.get(1))).collect();
         until_all(&watchers, "everybody sees what there is", |view, _| *view == expected).await?;
         stop.cancel();
         a.stop().await?;
