@@ -18,6 +18,7 @@ pub mod sqlstate;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod together;
 mod transaction;
 
 pub use codec::RawText;

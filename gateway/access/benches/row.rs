@@ -8,7 +8,7 @@ use std::sync::Arc;
 use access::plan::{
     Comparison, Filter, Level, Operand, Rows, RuleSet, Scalar, Search, SearchTerm, Selected, Selection, Shown, Test, TextPlace, TextTest,
 };
-use access::row::{Membership, Projection, RowImage};
+use access::row::{Membership, PredicateIndex, Projection, RowImage, Verdict};
 use access::schema::Collection;
 use access::testing::newsroom;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -96,5 +96,31 @@ fn rows(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, rows);
+/// One event against groups that differ in one equality constant: found by the index, and asked one by one.
+fn predicates(criterion: &mut Criterion) {
+    let json = image();
+    let image = RowImage::parse(&json, &[]).unwrap();
+    let level = level();
+    let of = |number: u32| {
+        let mut own = Level { access: RuleSet::everything(), ..level.clone() };
+        own.filter = Some(compare(&level.collection, "author", Test::Eq(text(&format!("a0000000-0000-4000-8000-{number:012}")))));
+        Membership::compile(&own).unwrap()
+    };
+    let mut group = criterion.benchmark_group("predicates");
+    for groups in [1_000_u32, 10_000, 100_000, 1_000_000] {
+        let mut index = PredicateIndex::default();
+        for number in 0..groups {
+            index.insert(number, of(number).equality_keys());
+        }
+        let image = black_box(&image);
+        group.bench_function(format!("index, {groups} groups"), |bencher| bencher.iter(|| index.candidates([[Some(image), Some(image)]]).len()));
+    }
+    let linear: Vec<Membership> = (0..10_000).map(of).collect();
+    group.bench_function("linear, 10000 groups", |bencher| {
+        bencher.iter(|| linear.iter().filter(|membership| membership.test(black_box(&image)) != Verdict::No).count());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, rows, predicates);
 criterion_main!(benches);

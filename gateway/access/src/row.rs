@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! Level ──compile, once per subscription group──▶ Membership, Projection, Order
-//! image JSON ──RowImage::parse, once per row──▶ RowImage ──shared by all groups──▶ Membership::test ─▶ Projection::write
+//! image JSON ──RowImage::parse, once per row──▶ RowImage ──PredicateIndex::candidates──▶ Membership::test ─▶ Projection::write
 //! ```
 //!
 //! Costs: parsing is one pass over the image's bytes and one allocation, whatever the number of columns; text that holds
@@ -30,6 +30,7 @@ mod like;
 mod membership;
 mod order;
 mod output;
+mod predicates;
 mod projection;
 mod scan;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use index::IndexValue;
 pub use membership::Membership;
 pub use order::Order;
 pub use output::wire_key;
+pub use predicates::{Candidates, Placement, PredicateIndex};
 pub use projection::{Projection, Undecided};
 
 /// What an image says about a condition.

@@ -4,7 +4,11 @@
 //! Postgres parses them into the type of their place. The text depends only on the shape of what was asked, so that it is
 //! prepared once per shape.
 
+mod together;
+
 use std::fmt::Write as _;
+
+pub use together::together;
 
 /// SQL text with `$1…$n` and its parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]

@@ -60,7 +60,7 @@ static OPPOSITES: LazyLock<Vec<Opposites>> = LazyLock::new(|| {
                 let level = |operator: &str| level("admin", json!({"filter": {name: {operator: constant}}}));
                 let (Some(test), Some(opposite)) = (level(operator), level(opposite)) else { continue };
                 let (Ok(test), Ok(opposite)) = (Membership::compile(&test), Membership::compile(&opposite)) else { continue };
-                all.push(Opposites { what: format!("{name} {operator} {constant}"), keys: test.equality_keys(), test, opposite });
+                all.push(Opposites { what: format!("{name} {operator} {constant}"), keys: test.equality_keys().to_vec(), test, opposite });
             }
         }
     }
@@ -124,7 +124,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         }
         for (membership, projection, order) in VIEWS.iter() {
             if membership.test(image) == Verdict::Yes {
-                found(image, &membership.equality_keys(), "a view");
+                found(image, membership.equality_keys(), "a view");
             }
             if let Some(projection) = projection {
                 let mut out = b"before".to_vec();

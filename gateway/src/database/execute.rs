@@ -183,7 +183,15 @@ impl Database {
         self.pool.close();
     }
 
-    async fn checkout(&self) -> Result<PooledConnection, DatabaseError> {
+    pub(super) fn count(&self) {
+        self.shared.count(self.cause);
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.shared.patience
+    }
+
+    pub(super) async fn checkout(&self) -> Result<PooledConnection, DatabaseError> {
         let _timed = self.shared.metrics.wait();
         pool::checkout(&self.pool).await
     }
@@ -221,7 +229,7 @@ impl Shared {
 }
 
 /// Gives the connection back, or gives it up when the server did not answer at all.
-fn settle<T>(connection: PooledConnection, result: Bounded<T>) -> Result<T, DatabaseError> {
+pub(super) fn settle<T>(connection: PooledConnection, result: Bounded<T>) -> Result<T, DatabaseError> {
     match result {
         Ok(result) => result.map_err(DatabaseError::from),
         Err(_) => {

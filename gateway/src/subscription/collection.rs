@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::row::PredicateIndex;
 use change_capture::bus::StreamHead;
 use change_event::{ChangeEvent, Snapshot, TransactionId};
 use tokio::sync::{mpsc, oneshot};
@@ -17,8 +18,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::connection::frame::Frame;
 use crate::connection::send_queue::SendQueue;
-use crate::metrics::{Metrics, Stage};
-use crate::subscription::evaluate::{Outcome, ParsedEvent};
+use crate::metrics::Metrics;
 use crate::subscription::frames::{Body, Message};
 use crate::subscription::group::{Group, Member, Progress, View};
 use crate::subscription::listening::Listening;
@@ -79,18 +79,20 @@ pub(super) struct Limits {
 /// The state of the task.
 pub(super) struct CollectionTask {
     pub(super) groups: HashMap<GroupKey, Group>,
+    /// Finds those of `groups` that a row can concern; has each of them once.
+    pub(super) index: PredicateIndex<GroupKey>,
     subscriptions: HashMap<SubscriptionId, Entry>,
     pub(super) listening: HashMap<SubscriptionId, Listening>,
     /// The newest event that was dealt with.
-    head: StreamHead,
-    reader: Reader,
-    limits: Limits,
+    pub(super) head: StreamHead,
+    pub(super) reader: Reader,
+    pub(super) limits: Limits,
     pub(super) metrics: Arc<Metrics>,
     /// Groups with members that are owed their view.
     owing: HashSet<GroupKey>,
     /// Aggregate groups that may have changed, with the name of the last event, and when they are read.
-    dirty: HashMap<GroupKey, &'static str>,
-    due: Option<Instant>,
+    pub(super) dirty: HashMap<GroupKey, &'static str>,
+    pub(super) due: Option<Instant>,
 }
 
 struct Entry {
@@ -113,6 +115,7 @@ impl CollectionTask {
     pub(super) fn new(head: StreamHead, reader: Reader, limits: Limits, metrics: Arc<Metrics>) -> Self {
         Self {
             groups: HashMap::new(),
+            index: PredicateIndex::default(),
             subscriptions: HashMap::new(),
             listening: HashMap::new(),
             head,
@@ -222,6 +225,7 @@ impl CollectionTask {
             let mut group = Group::new(key.clone(), planned);
             self.remember_view(&mut group).await;
             self.metrics.groups.inc();
+            group.placement = self.index.insert(key.clone(), &group.equality_keys());
             self.groups.insert(key.clone(), group);
         }
         key
@@ -229,8 +233,11 @@ impl CollectionTask {
 
     /// Lets go of a group that nobody is in.
     pub(super) fn close_group(&mut self, key: &GroupKey) {
-        if self.groups.get(key).is_some_and(Group::is_empty) {
-            self.groups.remove(key);
+        if !self.groups.get(key).is_some_and(Group::is_empty) {
+            return;
+        }
+        if let Some(group) = self.groups.remove(key) {
+            self.index.remove(key, &group.placement);
             self.dirty.remove(key);
             self.metrics.groups.dec();
         }
@@ -240,7 +247,8 @@ impl CollectionTask {
     async fn remember_view(&self, group: &mut Group) {
         if let View::Aggregate { last, .. } = &mut group.view {
             // Without it the next change is sent even if the value is the same: harmless.
-            *last = self.reader.aggregate(&group.planned).await.ok().flatten();
+            let mut values = self.reader.aggregates(std::slice::from_ref(&group.planned)).await;
+            *last = values.pop().and_then(Result::ok).flatten();
         }
         let View::Remembered { keys, overflown, .. } = &mut group.view else { return };
         match self.reader.keys(&group.planned, self.limits.view_keys).await {
@@ -326,52 +334,8 @@ impl CollectionTask {
         }
     }
 
-    async fn event(&mut self, event: &Arc<ChangeEvent>) {
-        self.head = StreamHead { epoch: event.epoch, sequence: event.sequence };
-        let Some(collection) = self.groups.values().next().map(|group| Arc::clone(&group.planned.collection)) else { return };
-        let parsed = ParsedEvent::parse(event, &collection);
-        let here = self.head;
-        let mut again = HashSet::new();
-        self.metrics.events.add(Stage::Evaluated, self.groups.len() as u64);
-        for (key, group) in &mut self.groups {
-            if matches!(group.view, View::Aggregate { .. }) {
-                if group.aggregate_touched(&parsed) {
-                    self.dirty.insert(key.clone(), operation_name(event));
-                    self.due.get_or_insert_with(|| Instant::now() + self.limits.aggregate_interval);
-                }
-                continue;
-            }
-            match group.evaluate(&parsed, &self.reader, self.limits.view_keys).await {
-                Ok(Outcome::Frames(frames)) => {
-                    let last = frames.len().saturating_sub(1);
-                    for (index, outgoing) in frames.iter().enumerate() {
-                        let parts = (outgoing.kind.name(), Some(outgoing.data.as_slice()), outgoing.meta.as_deref());
-                        let sent = if index == last { 0 } else { u32::try_from(index + 1).unwrap_or(u32::MAX) };
-                        let place = Place { head: here, frames: sent };
-                        let mut message = Message::new(Body::new(parts, place, group.digest, Some(event.transaction)));
-                        let delivered = group.deliver(&mut message, self.limits.pending_bytes);
-                        let heard = group.listeners.deliver(outgoing.kind, &outgoing.rows);
-                        self.metrics.event_delivered(event.written_at, delivered + heard);
-                    }
-                }
-                Ok(Outcome::ReadAgain) => {
-                    group.listeners.close();
-                    again.insert(key.clone());
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a view could not be read after an event; it is read again");
-                    group.listeners.fail(error);
-                    again.insert(key.clone());
-                }
-            }
-        }
-        for key in again {
-            self.read_again(&key, Audience::All { cause: Some(event.transaction) }).await;
-        }
-    }
-
     /// Reads a whole view and sends it to its audience as a fresh `init`, unless all of them saw its cause in theirs.
-    async fn read_again(&mut self, key: &GroupKey, audience: Audience) {
+    pub(super) async fn read_again(&mut self, key: &GroupKey, audience: Audience) {
         let Some(mut group) = self.groups.remove(key) else { return };
         let to_all = matches!(audience, Audience::All { .. });
         if to_all {
@@ -419,9 +383,14 @@ impl CollectionTask {
     /// Reads the aggregates that may have changed and sends those that did.
     async fn push_aggregates(&mut self) {
         self.due = None;
-        for (key, event) in std::mem::take(&mut self.dirty) {
+        let dirty: Vec<_> = std::mem::take(&mut self.dirty).into_iter().collect();
+        let planned = |(key, _): &(GroupKey, _)| self.groups.get(key).map(|group| group.planned.clone());
+        let planned: Vec<Planned> = dirty.iter().filter_map(planned).collect();
+        let mut values = self.reader.aggregates(&planned).await.into_iter();
+        for (key, event) in dirty {
             let Some(group) = self.groups.get_mut(&key) else { continue };
-            let data = match self.reader.aggregate(&group.planned).await {
+            let Some(value) = values.next() else { break };
+            let data = match value {
                 Ok(data) => data,
                 Err(error) => {
                     tracing::warn!(%error, "an aggregate could not be read; trying again");
@@ -447,17 +416,9 @@ impl CollectionTask {
 
 /// Whom a view that was read again concerns.
 #[derive(Clone, Copy)]
-enum Audience {
+pub(super) enum Audience {
     /// Every member, unless all of them saw the transaction that caused it.
     All { cause: Option<TransactionId> },
     /// Those whose view became this one.
     Owed,
-}
-
-fn operation_name(event: &ChangeEvent) -> &'static str {
-    match event.operation {
-        change_event::Operation::Create => "create",
-        change_event::Operation::Update | change_event::Operation::Reset => "update",
-        change_event::Operation::Delete => "delete",
-    }
 }

@@ -1,11 +1,17 @@
 //! What one event means for one group: which rows entered, stayed in or left its view.
 //!
 //! View transitions by the old and the new image: in view afterwards is `create` or `update` with the item; in view only
-//! before is `delete` with the key; never in view is silence. A row that cannot be judged in memory is read, once per
-//! group and event; what cannot be judged at all (the past of such a row) makes the group read its view again. It must
-//! never answer "delete" for a row that the group could not see.
+//! before is `delete` with the key; never in view is silence. What cannot be judged at all (the past of a row that only the
+//! database can judge) makes the group read its view again. It must never answer "delete" for a row that the group could
+//! not see.
 //!
-//! Cost for a row-local group: one membership test per image and one projection per row in view; no database read.
+//! ```text
+//! Group::judge ─▶ Evaluation ─▶ asks for nothing ───────────────────────────▶ Group::conclude ─▶ frames
+//!                           └─▶ rows to be read: with those of all groups ─▶ receive ─┘
+//! ```
+//!
+//! Cost for a row-local group: one membership test per image and one projection per row in view; no database read. The rows
+//! that other groups need read are read together, one statement per shape.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -18,7 +24,7 @@ use serde_json::value::RawValue;
 use crate::database::DatabaseError;
 use crate::protocol::subscribe::EventKind;
 use crate::subscription::group::{Group, View};
-use crate::subscription::reader::Reader;
+use crate::subscription::reader::{KeyedItem, Reader};
 
 /// An event whose images are parsed once for all groups of the collection.
 pub(super) struct ParsedEvent<'a> {
@@ -34,6 +40,20 @@ pub(super) struct ParsedRow<'a> {
     pub(super) wire_key: Cow<'a, str>,
     old: Option<RowImage<'a>>,
     new: Option<RowImage<'a>>,
+}
+
+/// What the images say of an event for one group, and what they leave open.
+pub(super) struct Evaluation<'e> {
+    rows: Vec<&'e ParsedRow<'e>>,
+    before: Vec<Place>,
+    after: Vec<Place>,
+    /// Whether content is wanted at all.
+    entering: Option<EventKind>,
+    contents: HashMap<usize, Vec<u8>>,
+    /// Rows whose content, or place, only the database can tell.
+    ask: Vec<usize>,
+    /// Those that it showed, in its order.
+    read_order: Vec<usize>,
 }
 
 /// One frame for the group.
@@ -88,53 +108,78 @@ impl<'a> ParsedEvent<'a> {
         rows.sort_by_key(|(place, _)| *place);
         Self { operation: event.operation, rows: rows.into_iter().map(|(_, row)| row).collect() }
     }
+
+    /// The old and the new image of each row, for the predicate index; `None` where an image that should be there is not, so
+    /// that every group has to look for itself.
+    pub(super) fn images(&'a self) -> Option<impl Iterator<Item = [Option<&'a RowImage<'a>>; 2]>> {
+        let complete = self.rows.iter().all(|row| match self.operation {
+            Operation::Create => row.new.is_some(),
+            Operation::Update => row.old.is_some() && row.new.is_some(),
+            Operation::Delete => row.old.is_some(),
+            Operation::Reset => false,
+        });
+        (complete && self.operation != Operation::Reset).then(|| self.rows.iter().map(|row| [row.old.as_ref(), row.new.as_ref()]))
+    }
+}
+
+impl Evaluation<'_> {
+    /// The keys of the rows to be read; empty where the images tell all.
+    pub(super) fn asks(&self) -> Vec<String> {
+        self.ask.iter().filter_map(|index| self.rows.get(*index)).map(|row| row.key.to_string()).collect()
+    }
+
+    /// What the database showed of them: a row that it did not show is not in the view.
+    pub(super) fn receive(&mut self, items: Vec<KeyedItem>) {
+        let by_key: HashMap<&str, usize> =
+            self.ask.iter().filter_map(|index| Some((self.rows.get(*index)?.key.as_ref(), *index))).collect();
+        for item in items {
+            if let Some(index) = by_key.get(item.key.as_str()) {
+                self.contents.insert(*index, item.data.into_bytes());
+                self.read_order.push(*index);
+            }
+        }
+        for index in std::mem::take(&mut self.ask) {
+            if let Some(place) = self.after.get_mut(index) {
+                *place = if self.contents.contains_key(&index) { Place::In } else { Place::Out };
+            }
+        }
+    }
 }
 
 impl Group {
-    /// Judges `event`.
-    pub(super) async fn evaluate(&mut self, event: &ParsedEvent<'_>, reader: &Reader, view_keys: usize) -> Result<Outcome, DatabaseError> {
-        if event.operation == Operation::Reset {
-            return Ok(Outcome::ReadAgain);
-        }
-        let item = self.key.item.clone();
-        let rows: Vec<&ParsedRow<'_>> = event.rows.iter().filter(|row| item.as_deref().is_none_or(|item| item == row.key)).collect();
+    /// Judges `event` as far as images tell; only `concerned` rows are looked at, where that is known. `None` is silence.
+    pub(super) fn judge<'e>(&self, event: &'e ParsedEvent<'e>, concerned: Option<&[usize]>) -> Option<Evaluation<'e>> {
+        let item = self.key.item.as_deref();
+        let watched = |row: &&ParsedRow<'_>| item.is_none_or(|item| item == row.key);
+        let rows: Vec<&ParsedRow<'_>> = match concerned {
+            Some(places) => places.iter().filter_map(|place| event.rows.get(*place)).filter(watched).collect(),
+            None => event.rows.iter().filter(watched).collect(),
+        };
         if rows.is_empty() {
-            return Ok(Outcome::Frames(Vec::new()));
+            return None;
         }
         let before: Vec<Place> = rows.iter().map(|row| self.before(row)).collect();
-        let mut after: Vec<Place> = rows.iter().map(|row| self.after(row)).collect();
-        let only = self.key.event;
-        let wants = |kind: EventKind| only.is_none_or(|only| only == kind);
-        let entering = if event.operation == Operation::Create { EventKind::Create } else { EventKind::Update };
+        let after: Vec<Place> = rows.iter().map(|row| self.after(row)).collect();
+        let wanted = self.wants(entering(event.operation));
         let remembered = matches!(self.view, View::Remembered { .. });
-        let no_content_wanted = !wants(entering) && !remembered && !after.contains(&Place::Ask);
-
-        let mut contents: HashMap<usize, Vec<u8>> = HashMap::new();
-        let mut read_order: Vec<usize> = Vec::new();
-        if !no_content_wanted && after.iter().any(|place| *place != Place::Out) {
-            let ask = self.project(&rows, &after, &mut contents);
-            if !ask.is_empty() {
-                let keys = ask.iter().map(|index| rows.get(*index).map(|row| row.key.to_string()).unwrap_or_default()).collect();
-                let by_key: HashMap<&str, usize> = ask.iter().filter_map(|index| Some((rows.get(*index)?.key.as_ref(), *index))).collect();
-                for item in reader.items(&self.planned, keys).await? {
-                    if let Some(index) = by_key.get(item.key.as_str()) {
-                        contents.insert(*index, item.data.into_bytes());
-                        read_order.push(*index);
-                    }
-                }
-                for index in ask {
-                    if let Some(place) = after.get_mut(index) {
-                        *place = if contents.contains_key(&index) { Place::In } else { Place::Out };
-                    }
-                }
-            }
+        let content_wanted = wanted || remembered || after.contains(&Place::Ask);
+        let mut contents = HashMap::new();
+        let mut ask = Vec::new();
+        if content_wanted && after.iter().any(|place| *place != Place::Out) {
+            ask = self.project(&rows, &after, &mut contents);
         }
+        let entering = wanted.then_some(entering(event.operation));
+        Some(Evaluation { rows, before, after, entering, contents, ask, read_order: Vec::new() })
+    }
 
-        let Some(left) = self.left(&rows, &before, &after, event.operation) else { return Ok(Outcome::ReadAgain) };
+    /// What the members are told, once nothing is left open.
+    pub(super) fn conclude(&mut self, evaluation: Evaluation<'_>, operation: Operation, view_keys: usize) -> Outcome {
+        let Evaluation { rows, before, after, entering, mut contents, ask: _, read_order } = evaluation;
+        let Some(left) = self.left(&rows, &before, &after, operation) else { return Outcome::ReadAgain };
         self.remember(&rows, &after, view_keys);
 
         let mut frames = Vec::new();
-        if wants(entering) {
+        if let Some(entering) = entering {
             let order = self.order(&rows, &after, read_order);
             if entering == EventKind::Create {
                 // One frame per new row.
@@ -145,8 +190,8 @@ impl Group {
                 self.push_items(&mut frames, entering, &rows, &order, &mut contents);
             }
         }
-        if wants(EventKind::Delete) && !left.is_empty() {
-            let data = match &item {
+        if self.wants(EventKind::Delete) && !left.is_empty() {
+            let data = match &self.key.item {
                 Some(item) => serde_json::to_vec(item.as_ref()).unwrap_or_default(),
                 None => format!("[{}]", left.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(",")).into_bytes(),
             };
@@ -154,13 +199,39 @@ impl Group {
             let rows = single.map(|key| OutgoingRow { key: key.to_string(), data: None }).collect();
             frames.push(Outgoing { kind: EventKind::Delete, data, meta: None, rows });
         }
+        Outcome::Frames(frames)
+    }
+
+    /// Adds the counts that the query asks for.
+    pub(super) async fn count(&self, frames: &mut [Outgoing], reader: &Reader) -> Result<(), DatabaseError> {
         if !frames.is_empty() && self.wants_meta() {
             let meta = reader.meta(&self.planned).await?;
-            for frame in &mut frames {
+            for frame in frames {
                 frame.meta.clone_from(&meta);
             }
         }
-        Ok(Outcome::Frames(frames))
+        Ok(())
+    }
+
+    /// Judges `event` by itself, for one subscriber.
+    pub(super) async fn evaluate(&mut self, event: &ParsedEvent<'_>, reader: &Reader, view_keys: usize) -> Result<Outcome, DatabaseError> {
+        if event.operation == Operation::Reset {
+            return Ok(Outcome::ReadAgain);
+        }
+        let Some(mut evaluation) = self.judge(event, None) else { return Ok(Outcome::Frames(Vec::new())) };
+        let asks = evaluation.asks();
+        if !asks.is_empty() {
+            evaluation.receive(reader.items(&self.planned, asks).await?);
+        }
+        let mut outcome = self.conclude(evaluation, event.operation, view_keys);
+        if let Outcome::Frames(frames) = &mut outcome {
+            self.count(frames, reader).await?;
+        }
+        Ok(outcome)
+    }
+
+    fn wants(&self, kind: EventKind) -> bool {
+        self.key.event.is_none_or(|only| only == kind)
     }
 
     /// Whether an aggregate over this view may have changed.
@@ -309,6 +380,11 @@ impl Group {
         };
         frames.push(Outgoing { kind, data, meta: None, rows });
     }
+}
+
+/// How a row that is in view afterwards is told.
+fn entering(operation: Operation) -> EventKind {
+    if operation == Operation::Create { EventKind::Create } else { EventKind::Update }
 }
 
 fn place(verdict: Verdict) -> Place {

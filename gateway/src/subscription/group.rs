@@ -6,8 +6,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use access::plan::{Level, Root};
-use access::row::{Membership, Order, Projection};
+use access::plan::{Level, Root, Scalar};
+use access::row::{Membership, Order, Placement, Projection};
+use access::schema::Field;
 use change_capture::bus::StreamHead;
 use change_event::{Snapshot, TransactionId};
 use indexmap::IndexMap;
@@ -28,6 +29,8 @@ pub(super) struct Group {
     pub(super) digest: u64,
     /// Who hears the same in the form of GraphQL.
     pub(super) listeners: Listeners,
+    /// Where the predicate index has it.
+    pub(super) placement: Placement,
     members: HashMap<Option<Arc<str>>, IndexMap<SubscriptionId, Member>>,
 }
 
@@ -107,7 +110,21 @@ impl Member {
 impl Group {
     pub(super) fn new(key: GroupKey, planned: Planned) -> Self {
         let view = View::compile(&planned);
-        Self { digest: key.digest(), key, planned, view, listeners: Listeners::default(), members: HashMap::new() }
+        Self { digest: key.digest(), key, planned, view, listeners: Listeners::default(), placement: Placement::default(), members: HashMap::new() }
+    }
+
+    /// Fields and constants one of which every row that can concern the group has; empty where every row can.
+    pub(super) fn equality_keys(&self) -> Vec<(Arc<Field>, Vec<Scalar>)> {
+        let membership = match &self.view {
+            View::Local { membership, .. } => Some(membership),
+            View::Remembered { prefilter: membership, .. } | View::Aggregate { membership, .. } => membership.as_ref(),
+        };
+        let mut keys = membership.map(|membership| membership.equality_keys().to_vec()).unwrap_or_default();
+        let item = self.key.item.as_ref().filter(|_| !matches!(self.view, View::Aggregate { .. }));
+        if let Some((item, field)) = item.zip(self.planned.collection.key_field()) {
+            keys.push((Arc::clone(field), vec![Scalar::Text(item.to_string())]));
+        }
+        keys
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,8 +1,8 @@
-//! The database reads that an event may cause: per group and event, never per subscriber.
+//! The database reads that an event may cause: for all groups of one shape together, never per subscriber.
 //!
 //! It must never widen a plan: it restricts the group's plan to keys, or lifts the caller's own limit.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use access::plan::{ReadPlan, Root};
@@ -11,7 +11,7 @@ use access::statement::Statement;
 use change_event::Snapshot;
 use prometheus::IntCounter;
 
-use crate::database::{Cause, Database, DatabaseError};
+use crate::database::{Cause, Database, DatabaseError, Row};
 use crate::subscription::request::Planned;
 
 /// Reads for groups; cheap to clone.
@@ -51,9 +51,69 @@ impl Reader {
     /// The items of the view among `keys`, in the view's order.
     pub(super) async fn items(&self, planned: &Planned, keys: Vec<String>) -> Result<Vec<KeyedItem>, DatabaseError> {
         self.reads.inc();
-        let statement = sql::read(&unlimited(&planned.plan), &ReadOptions { shape: Shape::Keyed, snapshot: false, keys: Some(keys) });
-        let rows = self.events.query(&statement).await?;
-        rows.iter().map(|row| Ok(KeyedItem { key: row.try_get(0)?, data: row.try_get(1)? })).collect()
+        keyed_items(&self.events.query(&keyed(planned, keys)).await?)
+    }
+
+    /// The items of each view among its keys; views of one shape are read by one statement.
+    pub(super) async fn items_of(&self, wanted: Vec<(Planned, Vec<String>)>) -> Vec<Result<Vec<KeyedItem>, DatabaseError>> {
+        let statements = wanted.into_iter().map(|(planned, keys)| keyed(&planned, keys)).collect();
+        let answers = self.each(statements).await;
+        answers.into_iter().map(|rows| rows.and_then(|rows| keyed_items(&rows))).collect()
+    }
+
+    /// The values of aggregates; those of one shape are read by one statement.
+    pub(super) async fn aggregates(&self, wanted: &[Planned]) -> Vec<Result<Option<Vec<u8>>, DatabaseError>> {
+        let read = |planned: &Planned| sql::read(&planned.plan, &ReadOptions { shape: Shape::List, snapshot: false, keys: None });
+        let answers = self.each(wanted.iter().map(read).collect()).await;
+        let value = |rows: Vec<Row>| match rows.first() {
+            Some(row) => Ok(row.try_get::<_, Option<String>>(0)?.map(String::into_bytes)),
+            None => Ok(None),
+        };
+        answers.into_iter().map(|rows| rows.and_then(value)).collect()
+    }
+
+    /// Runs statements, those of one text together; the answers are in their order.
+    async fn each(&self, statements: Vec<Statement>) -> Vec<Result<Vec<Row>, DatabaseError>> {
+        let mut by_text: HashMap<String, Vec<(usize, Statement)>> = HashMap::new();
+        let mut answers: Vec<Option<Result<Vec<Row>, DatabaseError>>> = statements.iter().map(|_| None).collect();
+        for (place, statement) in statements.into_iter().enumerate() {
+            by_text.entry(statement.text.clone()).or_default().push((place, statement));
+        }
+        let mut put = |place: usize, answer| {
+            if let Some(slot) = answers.get_mut(place) {
+                *slot = Some(answer);
+            }
+        };
+        for asked in by_text.into_values() {
+            let (places, statements): (Vec<usize>, Vec<Statement>) = asked.into_iter().unzip();
+            let mut lost = false;
+            if statements.len() > 1 {
+                self.reads.inc();
+                match self.events.query_together(&statements).await {
+                    Ok(Some(rows)) => {
+                        places.into_iter().zip(rows).for_each(|(place, rows)| put(place, Ok(rows)));
+                        continue;
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        lost = error.is_unavailable();
+                        tracing::debug!(%error, statements = statements.len(), "reads for several groups failed together");
+                    }
+                }
+            }
+            // One of them may be at fault, and only it shall hear of that. Without a database they are not tried in turn.
+            for (place, statement) in places.into_iter().zip(&statements) {
+                if lost {
+                    put(place, Err(DatabaseError::Unavailable(None)));
+                    continue;
+                }
+                self.reads.inc();
+                let answer = self.events.query(statement).await;
+                lost = answer.as_ref().is_err_and(DatabaseError::is_unavailable);
+                put(place, answer);
+            }
+        }
+        answers.into_iter().map(|answer| answer.unwrap_or(Err(DatabaseError::Unavailable(None)))).collect()
     }
 
     /// The keys of the whole view; `None` when there are more than `most`.
@@ -107,12 +167,14 @@ impl Reader {
         }
         Ok(self.for_event().view(&plan, None).await?.meta)
     }
+}
 
-    /// The view of an aggregate.
-    pub(super) async fn aggregate(&self, planned: &Planned) -> Result<Option<Vec<u8>>, DatabaseError> {
-        self.reads.inc();
-        Ok(self.for_event().view(&planned.plan, None).await?.data.map(String::into_bytes))
-    }
+fn keyed(planned: &Planned, keys: Vec<String>) -> Statement {
+    sql::read(&unlimited(&planned.plan), &ReadOptions { shape: Shape::Keyed, snapshot: false, keys: Some(keys) })
+}
+
+fn keyed_items(rows: &[Row]) -> Result<Vec<KeyedItem>, DatabaseError> {
+    rows.iter().map(|row| Ok(KeyedItem { key: row.try_get(0)?, data: row.try_get(1)? })).collect()
 }
 
 fn unlimited(plan: &ReadPlan) -> ReadPlan {

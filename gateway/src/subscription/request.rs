@@ -49,22 +49,34 @@ pub struct Planned {
     pub statement: Arc<Statement>,
 }
 
-/// What makes two subscriptions see the same frames.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// What makes two subscriptions see the same frames. Cheap to clone, and to look up: its hash is made once.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GroupKey {
-    pub(super) statement: Arc<Statement>,
+    /// First, so that most of what differs is told by it.
+    digest: u64,
     pub(super) event: Option<EventKind>,
     pub(super) item: Option<Arc<str>>,
     pub(super) explicit_limit: bool,
+    pub(super) statement: Arc<Statement>,
+}
+
+impl Hash for GroupKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.digest);
+    }
 }
 
 impl GroupKey {
-    /// Names the view in positions: equal on every node of one release, different for other rights or another query.
-    pub(super) fn digest(&self) -> u64 {
-        // With its fixed keys, not the random ones of a map.
+    fn new(statement: &Arc<Statement>, event: Option<EventKind>, item: Option<&Arc<str>>, explicit_limit: bool) -> Self {
+        // With its fixed keys, not the random ones of a map: positions carry it to other nodes.
         let mut hasher = DefaultHasher::new();
-        self.hash(&mut hasher);
-        hasher.finish()
+        (statement, event, item, explicit_limit).hash(&mut hasher);
+        Self { digest: hasher.finish(), event, item: item.cloned(), explicit_limit, statement: Arc::clone(statement) }
+    }
+
+    /// Names the view in positions: equal on every node of one release, different for other rights or another query.
+    pub(super) const fn digest(&self) -> u64 {
+        self.digest
     }
 }
 
@@ -76,12 +88,7 @@ impl Request {
     }
 
     pub(super) fn group_key(&self, planned: &Planned) -> GroupKey {
-        GroupKey {
-            statement: Arc::clone(&planned.statement),
-            event: self.event,
-            item: self.item.clone(),
-            explicit_limit: self.explicit_limit,
-        }
+        GroupKey::new(&planned.statement, self.event, self.item.as_ref(), self.explicit_limit)
     }
 }
 

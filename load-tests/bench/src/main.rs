@@ -10,11 +10,13 @@
 //!    └────────▶ servers (Postgres, gateway) · usage (CPU, memory) · statistics · report (all, three times, as a table)
 //! ```
 
+mod capture;
 mod connect;
 mod crud;
 mod fanout;
 mod floor;
 mod latency;
+mod predicates;
 mod report;
 mod servers;
 mod socket;
@@ -54,6 +56,10 @@ enum Command {
     Crud(crud::Options),
     /// Connect, authenticate, subscribe, close; and the memory of idle connections.
     Connect(connect::Options),
+    /// One change against many subscriptions that differ in one constant.
+    Predicates(predicates::Options),
+    /// Rows as fast as they commit, through capture to one subscriber.
+    Capture(capture::Options),
     /// What capture costs the writers of a table.
     Writers(writers::Options),
     /// Everything, several times; writes a table.
@@ -79,6 +85,8 @@ async fn main() -> Result<()> {
         Command::Latency(options) => print(cli.json, &latency::run(&options, &cli.servers, &tasks).await?),
         Command::Crud(options) => print(cli.json, &crud::run(&options, &cli.servers, &tasks).await?),
         Command::Connect(options) => print(cli.json, &connect::run(&options, &cli.servers, &tasks).await?),
+        Command::Predicates(options) => print(cli.json, &predicates::run(&options, &cli.servers, &tasks).await?),
+        Command::Capture(options) => print(cli.json, &capture::run(&options, &cli.servers, &tasks).await?),
         Command::Writers(options) => print(cli.json, &writers::run(&options, &cli.servers, &tasks).await?),
         Command::All(options) => report::run(&options, &cli.servers, &tasks).await,
         Command::Floor(options) => floor::run(&options).await,

@@ -14,7 +14,7 @@ use service_runtime::Tasks;
 use crate::fanout::Protocol;
 use crate::servers::ServerOptions;
 use crate::statistics::Spread;
-use crate::{Report, connect, crud, fanout, say, writers};
+use crate::{Report, capture, connect, crud, fanout, latency, predicates, say, writers};
 
 /// The table stands between these lines of the document; the rest is written by hand.
 const BEGIN: &str = "<!-- figures: written by load-tests/bench/run -->";
@@ -48,6 +48,10 @@ enum Scenario {
     Many,
     Crud,
     Connect,
+    Predicates,
+    Relational,
+    Capture,
+    Latency,
     Writers,
 }
 
@@ -124,6 +128,25 @@ const ROWS: &[Row] = &[
     row("– the last tenth", Scenario::Connect, "/last_per_second", Unit::PerSecond, ""),
     row("memory of an idle connection with one subscription", Scenario::Connect, "/idle/fresh_bytes", Unit::Kilobytes, "8"),
     row("– after traffic", Scenario::Connect, "/idle/after_traffic_bytes", Unit::Kilobytes, "8"),
+    row("one change, 1,000 subscriptions that differ in a constant", Scenario::Predicates, "/runs/0/server_micros_per_change", Unit::Micros, ""),
+    row("– 10,000", Scenario::Predicates, "/runs/1/server_micros_per_change", Unit::Micros, ""),
+    row("– 100,000", Scenario::Predicates, "/runs/2/server_micros_per_change", Unit::Micros, ""),
+    row("– groups judged of 100,000", Scenario::Predicates, "/runs/2/judged_per_change", Unit::Times, "1"),
+    row("– write to receipt p99, 100,000", Scenario::Predicates, "/runs/2/latency_ms/p99", Unit::Millis, ""),
+    row("one change, 1,000 groups that read a related row: reads", Scenario::Relational, "/runs/0/reads_per_change", Unit::Times, ""),
+    row("– gateway CPU per change", Scenario::Relational, "/runs/0/server_micros_per_change", Unit::Micros, ""),
+    row("– Postgres CPU per change", Scenario::Relational, "/runs/0/postgres_micros_per_change", Unit::Micros, ""),
+    row("capture, one row a statement: rows per second to a client", Scenario::Capture, "/runs/0/carried_per_second", Unit::PerSecond, ""),
+    row("– 100 rows a statement", Scenario::Capture, "/runs/1/carried_per_second", Unit::PerSecond, ""),
+    row("– 1,000 rows a statement", Scenario::Capture, "/runs/2/carried_per_second", Unit::PerSecond, ""),
+    row("– gateway and worker CPU per row, 100 rows a statement", Scenario::Capture, "/runs/1/server_micros_per_row", Unit::Micros, ""),
+    row("– Postgres CPU per row, 100 rows a statement", Scenario::Capture, "/runs/1/postgres_micros_per_row", Unit::Micros, ""),
+    row("commit to client, 100 subscribers, 10 changes/s: p50", Scenario::Latency, "/runs/0/commit_to_client_ms/p50", Unit::Millis, "2"),
+    row("– p99", Scenario::Latency, "/runs/0/commit_to_client_ms/p99", Unit::Millis, ""),
+    row("– 100 changes/s: p50", Scenario::Latency, "/runs/1/commit_to_client_ms/p50", Unit::Millis, "2"),
+    row("– p99", Scenario::Latency, "/runs/1/commit_to_client_ms/p99", Unit::Millis, ""),
+    row("– 500 changes/s: p50", Scenario::Latency, "/runs/2/commit_to_client_ms/p50", Unit::Millis, ""),
+    row("– p99", Scenario::Latency, "/runs/2/commit_to_client_ms/p99", Unit::Millis, ""),
     row("8 writers: captured by not captured, polling", Scenario::Writers, "/off/ratio/median", Unit::Times, ""),
     row("– adaptive NOTIFY, the default", Scenario::Writers, "/adaptive/ratio/median", Unit::Times, ""),
     row("– NOTIFY with every statement", Scenario::Writers, "/always/ratio/median", Unit::Times, ""),
@@ -131,7 +154,19 @@ const ROWS: &[Row] = &[
 ];
 
 impl Scenario {
-    const ALL: [Self; 7] = [Self::Burst, Self::Paced, Self::Fifty, Self::Many, Self::Crud, Self::Connect, Self::Writers];
+    const ALL: [Self; 11] = [
+        Self::Burst,
+        Self::Paced,
+        Self::Fifty,
+        Self::Many,
+        Self::Crud,
+        Self::Connect,
+        Self::Predicates,
+        Self::Relational,
+        Self::Capture,
+        Self::Latency,
+        Self::Writers,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -141,6 +176,10 @@ impl Scenario {
             Self::Many => "many",
             Self::Crud => "crud",
             Self::Connect => "connect",
+            Self::Predicates => "predicates",
+            Self::Relational => "relational",
+            Self::Capture => "capture",
+            Self::Latency => "latency",
             Self::Writers => "writers",
         }
     }
@@ -164,6 +203,20 @@ impl Scenario {
             Self::Connect => {
                 let options = connect::Options { connections: 10_000, idle: Some(5000), concurrency: 32 };
                 return done(connect::run(&options, servers, tasks).await?);
+            }
+            Self::Predicates | Self::Relational => {
+                let relational = self == Self::Relational;
+                let (subscriptions, changes) = if relational { (vec![1_000], 20) } else { (vec![1_000, 10_000, 100_000], 1_000) };
+                let options = predicates::Options { subscriptions, connections: 200, changes, relational };
+                return done(predicates::run(&options, servers, tasks).await?);
+            }
+            Self::Capture => {
+                let options = capture::Options { writers: 8, rows: vec![1, 100, 1_000], seconds: 4.0, held_xmin: false };
+                return done(capture::run(&options, servers, tasks).await?);
+            }
+            Self::Latency => {
+                let options = latency::Options { subscribers: 100, rates: vec![10.0, 100.0, 500.0], seconds: 4.0, writers: 8 };
+                return done(latency::run(&options, servers, tasks).await?);
             }
             Self::Writers => {
                 return done(writers::run(&writers::Options { writers: 8, seconds: 2.0, rounds: 3 }, servers, tasks).await?);

@@ -114,7 +114,7 @@ fn is_printed_whole(raw: &str) -> bool {
 }
 
 /// Types whose equal values print alike.
-fn indexable(field: &Field) -> Option<Kind> {
+pub(super) fn indexable(field: &Field) -> Option<Kind> {
     Kind::of(field).filter(|kind| match kind {
         Kind::Integer { .. } | Kind::Uuid | Kind::Text => true,
         Kind::Single | Kind::Double | Kind::Numeric | Kind::Boolean | Kind::Calendar(_) | Kind::Padded => false,

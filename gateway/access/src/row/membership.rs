@@ -86,7 +86,7 @@ impl Membership {
     /// field, constant) finds the groups that a row can concern. Constants are in the form of [`RowImage::index_value`].
     /// Empty where nothing of the kind holds.
     #[must_use]
-    pub fn equality_keys(&self) -> Vec<(Arc<Field>, Vec<Scalar>)> {
-        self.keys.clone()
+    pub fn equality_keys(&self) -> &[(Arc<Field>, Vec<Scalar>)] {
+        &self.keys
     }
 }

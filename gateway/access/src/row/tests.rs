@@ -173,7 +173,7 @@ fn plans_that_need_the_database_say_so() {
 #[test]
 fn equality_keys_never_lose_a_row() {
     let keys = |level: &Level| {
-        let keys = Membership::prefilter(level).unwrap().equality_keys();
+        let keys = Membership::prefilter(level).unwrap().equality_keys().to_vec();
         keys.into_iter().map(|(field, values)| (field.name.to_string(), values)).collect::<Vec<_>>()
     };
     let mut level = level();

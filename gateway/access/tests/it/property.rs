@@ -5,6 +5,7 @@
 
 mod agreement;
 mod constants;
+mod many;
 mod plans;
 mod queries;
 mod session;
@@ -69,17 +70,24 @@ impl Run {
     async fn plans(&self, database: &Database, collated: bool) {
         println!("TIDEGATE_PROPERTY_SEED={}", self.seed);
         let accepted = constants::accepted(database).await;
-        let mut tally = Tally::default();
+        let (mut tally, mut many) = (Tally::default(), many::Tally::default());
         for table in 0..self.cases.div_ceil(CASES_PER_TABLE) {
             let created = Table::create(database, &mut self.random(table, 0), &format!("p{table}"), collated).await;
+            let mut levels = vec![];
             for case in 1..=CASES_PER_TABLE.min(self.cases - table * CASES_PER_TABLE) {
                 let mut random = self.random(table, case);
                 let level = PlanMaker { random: &mut random, table: &created, accepted: &accepted }.level();
                 let label = format!("seed {} table {table} case {case}", self.seed);
                 agreement::check(database, &created, &level, &mut random, &label, &mut tally).await;
+                if case % 4 == 0 {
+                    many::check_together(database, &created, &level, &label, &mut many).await;
+                }
+                levels.push(level);
             }
+            many::check_index(&created, &levels, &format!("seed {} table {table}", self.seed), &mut many);
         }
         tally.finish();
+        many.finish();
     }
 }
 
@@ -91,7 +99,7 @@ async fn planner_sql_and_the_matcher_agree_on_queries() {
     println!("TIDEGATE_PROPERTY_SEED={}", run.seed);
     let database = Database::start().await;
     let accepted = constants::accepted(&database).await;
-    let mut tally = Tally::default();
+    let (mut tally, mut many) = (Tally::default(), many::Tally::default());
     let administrator = Permissions::administrator();
     for table in 0..run.cases.div_ceil(CASES_PER_TABLE) {
         let created = Table::create(&database, &mut run.random(table, 0), &format!("q{table}"), false).await;
@@ -100,6 +108,7 @@ async fn planner_sql_and_the_matcher_agree_on_queries() {
             let random = &mut run.random(table, u64::MAX - number);
             sessions.extend(Session::create(&database, &mut QueryMaker { random, table: &created, accepted: &accepted }, number).await);
         }
+        let mut levels = vec![];
         for case in 1..=CASES_PER_TABLE.min(run.cases - table * CASES_PER_TABLE) {
             let random = &mut run.random(table, case);
             let label = format!("seed {} table {table} case {case}", run.seed);
@@ -116,13 +125,19 @@ async fn planner_sql_and_the_matcher_agree_on_queries() {
             match plan {
                 Ok(level) => {
                     agreement::check(&database, &created, &level, random, &label, &mut tally).await;
+                    if case % 4 == 0 {
+                        many::check_together(&database, &created, &level, &label, &mut many).await;
+                    }
                     if let Some(session) = session.filter(|_| !made.relational && case % 2 == 0) {
                         session.check(&database, &created, &made, &level, &label, &mut tally).await;
                     }
+                    levels.push(level);
                 }
                 Err(_) => tally.refused_by_planner += 1,
             }
         }
+        many::check_index(&created, &levels, &format!("seed {} table {table}", run.seed), &mut many);
     }
     tally.finish();
+    many.finish();
 }

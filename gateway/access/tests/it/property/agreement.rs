@@ -125,7 +125,7 @@ fn compare(table: &Table, level: &Level, answer: &Answer, tally: &mut Tally) -> 
             }
         }
         let Some(shown) = shown else { continue };
-        for (field, values) in &keys {
+        for (field, values) in keys {
             let found = match image.index_value(field) {
                 IndexValue::Unknown => true,
                 IndexValue::Null => false,
