@@ -221,13 +221,15 @@ impl CollectionTask {
     /// Finds or makes the group of a planned request.
     pub(super) async fn open_group(&mut self, request: &Request, planned: Planned) -> GroupKey {
         let key = request.group_key(&planned);
-        if !self.groups.contains_key(&key) {
-            let mut group = Group::new(key.clone(), planned);
-            self.remember_view(&mut group).await;
-            self.metrics.groups.inc();
-            group.placement = self.index.insert(key.clone(), &group.equality_keys());
-            self.groups.insert(key.clone(), group);
+        if let Some(group) = self.groups.get(&key) {
+            // Equal to ours, but the statement in it is there already: every member would keep one of its own.
+            return group.key.clone();
         }
+        let mut group = Group::new(key.clone(), planned);
+        self.remember_view(&mut group).await;
+        self.metrics.groups.inc();
+        group.placement = self.index.insert(key.clone(), &group.equality_keys());
+        self.groups.insert(key.clone(), group);
         key
     }
 
