@@ -150,15 +150,15 @@ async fn serve<E: Endpoint>(
         };
         let deadline = Instant::now() + LINGER;
         if written.is_some() && ended.is_none() {
-            // The close frame is on its way; the client's own ends the reader.
-            ended = tokio::time::timeout_at(deadline, &mut reading).await.ok();
+            // The close frame is on its way; the client's own ends the reader. Boxed, as everything that only runs at the end.
+            ended = Box::pin(tokio::time::timeout_at(deadline, &mut reading)).await.ok();
         }
         (written, matches!(ended, Some(CloseReason::ClientClosed(_) | CloseReason::PeerGone)), deadline)
     };
     if written.is_some() && !answered {
         // The client may still be sending what was refused. It is told that nothing more comes, and read to its end.
         incoming.shut(Shutdown::Write);
-        let _ended = tokio::time::timeout_at(deadline, incoming.discard()).await;
+        let _ended = Box::pin(tokio::time::timeout_at(deadline, incoming.discard())).await;
     }
     incoming.shut(Shutdown::Both);
     written.unwrap_or(CloseReason::PeerGone)

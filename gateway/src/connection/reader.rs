@@ -3,8 +3,8 @@
 //! `fastwebsockets` parses frames; three things around it are ours. Its `read_frame` must not be dropped half-way, so it
 //! stands in no `select!`: the whole reader is one future that lives as long as the connection. Its size limit is per
 //! frame, so fragments are put together here under one limit for the message. And its buffer (8 KiB, more after a large
-//! message) lives only while something is arriving: when every byte that came has been consumed the parser is dropped, and
-//! the connection waits for its socket with nothing allocated.
+//! message) lives only while something is arriving, with all that is needed to read and handle it: when every byte that came
+//! has been consumed the parser is dropped, and the connection waits for its socket with nothing allocated.
 //!
 //! What arrives in pieces counts against the node's memory for messages, byte by byte as it comes: a node whose memory is
 //! used up closes who sends more.
@@ -108,32 +108,43 @@ async fn read(incoming: &mut Incoming, session: &Session, conversation: &mut imp
         if incoming.readable().await.is_err() {
             return CloseReason::PeerGone;
         }
-        let unconsumed = session.received();
-        let mut consumed = 0;
-        let (mut frames, _) = fastwebsockets::after_handshake_split(&mut *incoming, tokio::io::sink(), Role::Server);
-        frames.set_auto_pong(false);
-        // Its list of close codes is older than the registry of them.
-        frames.set_auto_close(false);
-        while session.received() - unconsumed > consumed || consumed == 0 {
-            let limit = if session.must_authenticate() { limits.unauthenticated } else { limits.authenticated };
-            let room = limit.saturating_sub(parts.as_ref().map_or(0, |parts| parts.bytes.len()));
-            let piece = match next(&mut frames, room).await {
-                Ok(piece) => piece,
-                Err(reason) => return reason,
-            };
-            consumed += piece.size;
-            let unread = usize::try_from((session.received() - unconsumed).saturating_sub(consumed)).unwrap_or(usize::MAX);
-            match step(piece, room, &mut parts, session) {
-                Ok(Some(message)) => {
-                    session.hand_over(unread);
-                    conversation.message(message).await;
-                    drop(session.take_message_memory());
-                }
-                Ok(None) => session.taken(unread + parts.as_ref().map_or(0, |parts| parts.bytes.len())),
-                Err(reason) => return reason,
-            }
+        // Boxed, as the parser's buffer is: an idle connection has neither.
+        if let Err(reason) = Box::pin(consume(incoming, session, conversation, limits, &mut parts)).await {
+            return reason;
         }
     }
+}
+
+/// Reads frames until every byte that came has been consumed.
+async fn consume(
+    incoming: &mut Incoming,
+    session: &Session,
+    conversation: &mut impl Conversation,
+    limits: MessageLimits,
+    parts: &mut Option<Parts>,
+) -> Result<(), CloseReason> {
+    let unconsumed = session.received();
+    let mut consumed = 0;
+    let (mut frames, _) = fastwebsockets::after_handshake_split(incoming, tokio::io::sink(), Role::Server);
+    frames.set_auto_pong(false);
+    // Its list of close codes is older than the registry of them.
+    frames.set_auto_close(false);
+    while session.received() - unconsumed > consumed || consumed == 0 {
+        let limit = if session.must_authenticate() { limits.unauthenticated } else { limits.authenticated };
+        let room = limit.saturating_sub(parts.as_ref().map_or(0, |parts| parts.bytes.len()));
+        let piece = next(&mut frames, room).await?;
+        consumed += piece.size;
+        let unread = usize::try_from((session.received() - unconsumed).saturating_sub(consumed)).unwrap_or(usize::MAX);
+        match step(piece, room, parts, session)? {
+            Some(message) => {
+                session.hand_over(unread);
+                conversation.message(message).await;
+                drop(session.take_message_memory());
+            }
+            None => session.taken(unread + parts.as_ref().map_or(0, |parts| parts.bytes.len())),
+        }
+    }
+    Ok(())
 }
 
 /// A message of several frames, so far.

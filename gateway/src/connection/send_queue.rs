@@ -273,9 +273,10 @@ impl Writer {
     pub async fn run(self) -> Option<CloseReason> {
         loop {
             self.queue.work.notified().await;
-            match self.drain().await {
+            // Boxed: a socket that takes everything at once never needs it.
+            match Box::pin(self.drain()).await {
                 Ok(None) => {}
-                Ok(Some(reason)) => return self.finish(reason).await,
+                Ok(Some(reason)) => return Box::pin(self.finish(reason)).await,
                 Err(QueueClosed) => return None,
             }
         }
