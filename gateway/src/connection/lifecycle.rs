@@ -86,7 +86,7 @@ impl Connection {
 
 /// Makes a connection of a socket, and finds it among the open ones from then on.
 #[must_use]
-pub fn open(metrics: &Metrics, opening: Opening) -> Connection {
+pub fn open(metrics: &Metrics, opening: Opening) -> Box<Connection> {
     let Opening { socket, early, memory, place, mode, identity, limits } = opening;
     let (read, write) = socket.into_split();
     let (queue, writer) = send_queue::open(write, limits.queue, metrics.queue.clone());
@@ -95,21 +95,23 @@ pub fn open(metrics: &Metrics, opening: Opening) -> Connection {
     // Nothing can still be a view of the whole buffer of the request.
     let early = if early.is_empty() { Bytes::new() } else { early };
     let incoming = Incoming::new(read, early, Arc::clone(&session));
-    Connection { enrolled: OpenConnections::enrol(Arc::clone(&session)), session, incoming, writer, limits }
+    Box::new(Connection { enrolled: OpenConnections::enrol(Arc::clone(&session)), session, incoming, writer, limits })
 }
 
-/// Runs a connection to its end.
-pub async fn run<E: Endpoint>(endpoint: &E, metrics: &Metrics, connection: Connection) {
-    let Connection { session, enrolled, incoming, writer, limits } = connection;
-    let serving = serve(endpoint, &session, incoming, writer, limits);
+/// Runs a connection to its end. It is in a box and lent from here on: an async function holds what it is given by value
+/// twice, and so does each that hands it on.
+pub async fn run<E: Endpoint>(endpoint: &E, metrics: &Metrics, mut connection: Box<Connection>) {
+    let serving = serve(endpoint, &mut connection);
     let reason = match AssertUnwindSafe(serving).catch_unwind().await {
         Ok(reason) => reason,
         Err(_) => {
-            tracing::error!(connection = %session.id(), "a connection panicked");
+            tracing::error!(connection = %connection.session.id(), "a connection panicked");
             CloseReason::InternalError
         }
     };
+    let Connection { session, enrolled, incoming, writer, limits: _ } = *connection;
     session.queue().abort();
+    drop((incoming, writer));
     drop(enrolled);
     Box::pin(endpoint.closed(&session)).await;
     metrics.closed.with_label_values(&[reason.label()]).inc();
@@ -120,16 +122,12 @@ pub async fn run<E: Endpoint>(endpoint: &E, metrics: &Metrics, connection: Conne
 }
 
 /// Returns why the connection ended.
-async fn serve<E: Endpoint>(
-    endpoint: &E,
-    session: &Arc<Session>,
-    mut incoming: Incoming,
-    writer: Writer,
-    limits: ConnectionOptions,
-) -> CloseReason {
+async fn serve<E: Endpoint>(endpoint: &E, connection: &mut Connection) -> CloseReason {
+    let Connection { session, incoming, writer, limits, .. } = connection;
+    let session = &*session;
     let mut conversation = endpoint.converse(session);
     let (written, answered, deadline) = {
-        let mut reading = pin!(reader::run(&mut incoming, &mut conversation, limits.messages));
+        let mut reading = pin!(reader::run(incoming, &mut conversation, limits.messages));
         let mut clocks = pin!(clocks::run(endpoint, session, limits.heartbeat));
         let mut writing = pin!(writer.run());
         let mut ended = None;

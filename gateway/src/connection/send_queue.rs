@@ -270,7 +270,7 @@ impl Waiting {
 impl Writer {
     /// Writes what had to wait until the connection closes. Returns why, or `None` when the peer was gone first.
     /// The close frame, if any, has been written (or the deadline has passed) when this returns.
-    pub async fn run(self) -> Option<CloseReason> {
+    pub async fn run(&mut self) -> Option<CloseReason> {
         loop {
             self.queue.work.notified().await;
             // Boxed: a socket that takes everything at once never needs it.
@@ -305,7 +305,7 @@ impl Writer {
         }
     }
 
-    async fn finish(self, reason: CloseReason) -> Option<CloseReason> {
+    async fn finish(&self, reason: CloseReason) -> Option<CloseReason> {
         let flush = async {
             // A frame that is half on the socket must be completed, or the close frame would be read as its payload.
             {
@@ -369,9 +369,9 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_never_reads_is_closed_within_its_budget_and_keeps_whole_frames() {
         let (mut client, server) = pair().await;
-        let (queue, writer) = queue(server, 100_000);
+        let (queue, mut writer) = queue(server, 100_000);
         let tasks = service_runtime::Tasks::new();
-        let running = tasks.spawn("writer", writer.run());
+        let running = tasks.spawn("writer", async move { writer.run().await });
         let frame = Frame::text(&vec![b'x'; 10_000]);
         let mut accepted = 0_usize;
         while queue.send(frame.clone()).is_ok() {
@@ -403,11 +403,12 @@ mod tests {
     #[tokio::test]
     async fn closing_flushes_first_and_then_says_why() {
         let (mut client, server) = pair().await;
-        let (queue, writer) = queue(server, 1000);
+        let (queue, mut writer) = queue(server, 1000);
         queue.send(Frame::text(b"last")).unwrap();
         queue.close(CloseReason::Drain);
         assert_eq!(queue.send(Frame::text(b"late")), Err(QueueClosed));
         assert_eq!(writer.run().await, Some(CloseReason::Drain));
+        drop(writer);
         shut(queue).await;
         let mut all = Vec::new();
         client.read_to_end(&mut all).await.unwrap();

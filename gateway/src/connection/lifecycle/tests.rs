@@ -272,7 +272,7 @@ async fn an_idle_connection_costs_little() {
     let task = std::mem::size_of_val(&super::run(&endpoint, &metrics, super::open(&metrics, opening)));
     let session = std::mem::size_of::<crate::connection::session::Session>();
     println!("task {task} bytes, session {session} bytes");
-    assert!(task < 3072 && session < 512, "what every idle connection holds");
+    assert!(task < 1536 && session < 512, "what every idle connection holds");
 }
 
 #[tokio::test]
