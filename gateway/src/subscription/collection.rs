@@ -99,8 +99,8 @@ struct Entry {
     request: Arc<Request>,
     /// `None` while the permissions do not allow it.
     group: Option<GroupKey>,
-    /// Kept while there is no group.
-    parked: Option<Parked>,
+    /// Kept while there is no group. Boxed: rare, and it would weigh on every subscription.
+    parked: Option<Box<Parked>>,
 }
 
 /// A subscription that its permissions do not allow at the moment.
@@ -281,7 +281,7 @@ impl CollectionTask {
         if pending.spoilt {
             return false;
         }
-        let waiting = std::mem::take(pending);
+        let waiting = std::mem::take(&mut **pending);
         member.progress = Progress::Live;
         member.snapshot = start.snapshot;
         member.seen = start.seen;
@@ -330,7 +330,7 @@ impl CollectionTask {
                 if let Progress::Starting(pending) = &mut member.progress {
                     pending.spoilt = true;
                 }
-                let parked = Some(Parked { member, group: last, head });
+                let parked = Some(Box::new(Parked { member, group: last, head }));
                 self.subscriptions.insert(subscription, Entry { request, group: None, parked });
             }
         }

@@ -71,8 +71,8 @@ pub(super) struct Member {
 
 /// How far a member is.
 pub(super) enum Progress {
-    /// Its `init` is being read; what happens meanwhile waits.
-    Starting(Pending),
+    /// Its `init` is being read; what happens meanwhile waits. Boxed: most members are past it.
+    Starting(Box<Pending>),
     /// Its view became another one: the task reads it and sends it as a fresh `init`, which contains what happens meanwhile.
     Owed,
     /// Its `init` was sent.
@@ -90,7 +90,7 @@ pub(super) struct Pending {
 
 impl Member {
     pub(super) fn starting(queue: Arc<SendQueue>, positions: bool) -> Self {
-        Self { queue, positions, snapshot: None, seen: None, progress: Progress::Starting(Pending::default()) }
+        Self { queue, positions, snapshot: None, seen: None, progress: Progress::Starting(Box::default()) }
     }
 
     /// Whether the member has been told of `body` in its `init` or before a resume.
