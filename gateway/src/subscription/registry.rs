@@ -71,8 +71,9 @@ pub struct Registry {
 struct Connection {
     session: Arc<Session>,
     held: HashMap<SubscriptionId, Held>,
-    /// On their way: named in order of arrival, not registered yet.
-    announced: HashMap<SubscriptionId, Announced>,
+    /// On their way: named in order of arrival, not registered yet. No more than messages in work, and mostly none: a list,
+    /// which holds nothing then.
+    announced: Vec<(SubscriptionId, Announced)>,
 }
 
 struct Announced {
@@ -102,7 +103,11 @@ pub(crate) struct HeldSubscription {
 
 impl Connection {
     fn new(session: &Arc<Session>) -> Self {
-        Self { session: Arc::clone(session), held: HashMap::new(), announced: HashMap::new() }
+        Self { session: Arc::clone(session), held: HashMap::new(), announced: Vec::new() }
+    }
+
+    fn announced(&self, id: SubscriptionId) -> Option<&Announced> {
+        self.announced.iter().find(|(announced, _)| *announced == id).map(|(_, it)| it)
     }
 }
 
@@ -137,19 +142,22 @@ impl Registry {
     pub fn announce(&self, session: &Arc<Session>, uid: Option<Arc<str>>, resumes_as: Option<u64>) -> Option<SubscriptionId> {
         let mut connections = self.connections();
         let connection = connections.entry(session.id()).or_insert_with(|| Connection::new(session));
-        let mut others = connection.announced.values().map(|it| it.resumes_as).chain(connection.held.values().map(|it| it.resumes_as));
+        let mut others = connection.announced.iter().map(|(_, it)| it.resumes_as).chain(connection.held.values().map(|it| it.resumes_as));
         if resumes_as.is_some() && others.any(|other| other == resumes_as) {
             return None;
         }
         let id = SubscriptionId(self.next.fetch_add(1, Ordering::Relaxed));
-        connection.announced.insert(id, Announced { uid, resumes_as });
+        connection.announced.push((id, Announced { uid, resumes_as }));
         Some(id)
     }
 
     /// The subscription has been registered, or never will be.
     pub fn conclude(&self, connection: ConnectionId, id: SubscriptionId) {
         if let Some(connection) = self.connections().get_mut(&connection) {
-            connection.announced.remove(&id);
+            connection.announced.retain(|(announced, _)| *announced != id);
+            if connection.announced.is_empty() {
+                connection.announced = Vec::new();
+            }
         }
     }
 
@@ -163,7 +171,7 @@ impl Registry {
             let coming = connection
                 .announced
                 .iter()
-                .filter(|(coming, name)| **coming < id && !connection.held.contains_key(coming) && other(name.uid.as_deref()));
+                .filter(|(coming, name)| *coming < id && !connection.held.contains_key(coming) && other(name.uid.as_deref()));
             held.count() + coming.count() >= self.options.per_connection
         })
     }
@@ -186,7 +194,7 @@ impl Registry {
             let connection = connections.entry(session.id()).or_insert_with(|| Connection::new(session));
             let same = |held: &Held| request.uid.is_some() && held.request.uid == request.uid;
             let newer = connection.held.iter().any(|(other, held)| *other > id && same(held));
-            match connection.announced.get(&id).filter(|_| !newer) {
+            match connection.announced(id).filter(|_| !newer) {
                 Some(Announced { resumes_as, .. }) => {
                     let resumes_as = *resumes_as;
                     connection.held.insert(id, Held { request: Arc::clone(request), refused: false, live: false, resumes_as });
@@ -368,7 +376,7 @@ impl Registry {
         let removed: Vec<(SubscriptionId, Held)> = {
             let mut connections = self.connections();
             let Some(connection) = connections.get_mut(&connection) else { return };
-            connection.announced.retain(|id, it| !which(*id, &it.uid));
+            connection.announced.retain(|(id, it)| !which(*id, &it.uid));
             connection.held.extract_if(|id, held| which(*id, &held.request.uid)).collect()
         };
         for (subscription, held) in removed {

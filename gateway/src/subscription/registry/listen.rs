@@ -29,7 +29,7 @@ impl Registry {
         let announced = {
             let mut connections = self.connections();
             let connection = connections.entry(session.id()).or_insert_with(|| Connection::new(session));
-            let announced = connection.announced.contains_key(&id);
+            let announced = connection.announced(id).is_some();
             if announced {
                 connection.held.insert(id, Held { request: Arc::clone(request), refused: false, live: true, resumes_as: None });
             }
