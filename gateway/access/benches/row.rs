@@ -113,7 +113,9 @@ fn predicates(criterion: &mut Criterion) {
             index.insert(number, of(number).equality_keys());
         }
         let image = black_box(&image);
-        group.bench_function(format!("index, {groups} groups"), |bencher| bencher.iter(|| index.candidates([[Some(image), Some(image)]]).len()));
+        group.bench_function(format!("index, {groups} groups"), |bencher| {
+            bencher.iter(|| index.candidates([[Some(image), Some(image)]]).len())
+        });
     }
     let linear: Vec<Membership> = (0..10_000).map(of).collect();
     group.bench_function("linear, 10000 groups", |bencher| {

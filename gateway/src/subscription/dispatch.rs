@@ -58,8 +58,7 @@ impl CollectionTask {
         let concerned = concerned.chain(others.chain(&everybody).map(|key| (key, None)));
 
         let (reader, limits, metrics) = (&self.reader, &self.limits, &*self.metrics);
-        let mut dispatch =
-            Dispatch { event, parsed: &parsed, reader, limits, metrics, waiting: Vec::new(), asked: 0, again: Vec::new() };
+        let mut dispatch = Dispatch { event, parsed: &parsed, reader, limits, metrics, waiting: Vec::new(), asked: 0, again: Vec::new() };
         let mut judged = 0;
         for (key, rows) in concerned {
             let Some(group) = self.groups.get_mut(key) else { continue };

@@ -110,7 +110,15 @@ impl Member {
 impl Group {
     pub(super) fn new(key: GroupKey, planned: Planned) -> Self {
         let view = View::compile(&planned);
-        Self { digest: key.digest(), key, planned, view, listeners: Listeners::default(), placement: Placement::default(), members: HashMap::new() }
+        Self {
+            digest: key.digest(),
+            key,
+            planned,
+            view,
+            listeners: Listeners::default(),
+            placement: Placement::default(),
+            members: HashMap::new(),
+        }
     }
 
     /// Fields and constants one of which every row that can concern the group has; empty where every row can.

@@ -25,6 +25,7 @@ mod limits;
 #[cfg(test)]
 mod observability;
 #[cfg(test)]
+mod predicates;
 mod probe;
 #[cfg(test)]
 mod resume;

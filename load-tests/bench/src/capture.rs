@@ -71,7 +71,10 @@ struct Run {
 
 /// Measures every size of statement.
 pub(crate) async fn run(options: &Options, server_options: &ServerOptions, tasks: &Tasks) -> Result<Capture> {
-    ensure!(options.writers > 0 && options.seconds > 0.0 && options.rows.iter().all(|rows| *rows > 0), "there must be writers, time and rows");
+    ensure!(
+        options.writers > 0 && options.seconds > 0.0 && options.rows.iter().all(|rows| *rows > 0),
+        "there must be writers, time and rows"
+    );
     let servers = Servers::start(server_options, tasks).await?;
     let holder = servers.sql(tasks).await?;
     if options.held_xmin {
@@ -156,7 +159,8 @@ async fn listen(mut socket: Socket, stop: CancellationToken, written: Arc<Atomic
     while heard.ids < written.load(Ordering::Acquire) {
         let hear = socket.messages(|message| {
             let id = memchr::memmem::find(message, b"\"id\":").and_then(|at| {
-                let digits: String = message.get(at + 5..)?.iter().take_while(|byte| byte.is_ascii_digit()).map(|byte| char::from(*byte)).collect();
+                let digits: String =
+                    message.get(at + 5..)?.iter().take_while(|byte| byte.is_ascii_digit()).map(|byte| char::from(*byte)).collect();
                 digits.parse().ok()
             });
             match id.map(|id| seen.insert(id)) {

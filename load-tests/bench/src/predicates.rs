@@ -95,7 +95,11 @@ async fn with(options: &Options, servers: &Servers, subscriptions: u32, tasks: &
     let after = servers.watched.server.map(resident).transpose()?;
 
     let sql = servers.sql(tasks).await?;
-    let write = if relational { "update bench_articles set views = views + 1 where id = $1" } else { "insert into messages (text, \"user\") values ('a text', 'watcher-' || $1::int)" };
+    let write = if relational {
+        "update bench_articles set views = views + 1 where id = $1"
+    } else {
+        "insert into messages (text, \"user\") values ('a text', 'watcher-' || $1::int)"
+    };
     let write = sql.prepare(write).await?;
     let counters = async || {
         let judged = servers.counter("tidegate_gateway_events_total{stage=\"evaluated\"}").await?;
@@ -166,7 +170,11 @@ fn subscription(number: u32, relational: bool) -> String {
 
 impl Report for Predicates {
     fn text(&self) -> String {
-        let mut text = String::from(if self.relational { "every change concerns every subscription, related rows are read\n" } else { "each change concerns one subscription\n" });
+        let mut text = String::from(if self.relational {
+            "every change concerns every subscription, related rows are read\n"
+        } else {
+            "each change concerns one subscription\n"
+        });
         let figure = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value:.1}"));
         for run in &self.runs {
             text.push_str(&format!(

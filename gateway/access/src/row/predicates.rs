@@ -245,11 +245,8 @@ mod tests {
     #[test]
     fn old_and_new_values_find_their_groups_and_nobody_else() {
         let mut index = PredicateIndex::default();
-        let placements: Vec<Placement> = ["a", "b", "c"]
-            .iter()
-            .zip(0_u32..)
-            .map(|(value, group)| index.insert(group, &[(field("title"), text(&[value]))]))
-            .collect();
+        let placements: Vec<Placement> =
+            ["a", "b", "c"].iter().zip(0_u32..).map(|(value, group)| index.insert(group, &[(field("title"), text(&[value]))])).collect();
         let both = index.insert(3, &[(field("title"), text(&["a", "b"]))]);
         let _linear = index.insert(4, &[]);
         let moved = [Some(r#"{"title":"a"}"#), Some(r#"{"title":"b"}"#)];

@@ -42,7 +42,11 @@ pub(crate) fn check_index(table: &Table, levels: &[Level], label: &str, tally: &
     let images: Vec<RowImage<'_>> = table.rows.iter().map(|row| RowImage::parse(&row.image, &[]).unwrap()).collect();
     for every in [1, 2] {
         if every == 2 {
-            placements.iter().enumerate().filter(|(number, _)| number % 2 == 1).for_each(|(number, placement)| index.remove(&number, placement));
+            placements
+                .iter()
+                .enumerate()
+                .filter(|(number, _)| number % 2 == 1)
+                .for_each(|(number, placement)| index.remove(&number, placement));
         }
         let present = || memberships.iter().enumerate().step_by(every);
         for (old, new) in images.iter().zip(images.iter().cycle().skip(1)) {
