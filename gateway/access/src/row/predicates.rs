@@ -35,8 +35,15 @@ pub struct PredicateIndex<G> {
 /// Where a group was placed; [`PredicateIndex::remove`] takes it back.
 #[derive(Debug, Clone, Default)]
 pub struct Placement {
-    /// The field and the constants of the buckets; `None`: among the others.
-    key: Option<(Arc<Field>, Box<[Box<str>]>)>,
+    /// `None`: among the others.
+    key: Option<Place>,
+}
+
+#[derive(Debug, Clone)]
+struct Place {
+    field: Arc<Field>,
+    /// One bucket for each.
+    values: Box<[Box<str>]>,
 }
 
 /// The groups that an event can concern, but for [`PredicateIndex::others`], with the places of the rows that do.
@@ -80,12 +87,12 @@ impl<G: Clone + Eq + Hash> PredicateIndex<G> {
                 index.add(value, group.clone());
             }
         }
-        Placement { key: Some((Arc::clone(field), values)) }
+        Placement { key: Some(Place { field: Arc::clone(field), values }) }
     }
 
     /// Forgets `group`, which was placed at `placement`.
     pub fn remove(&mut self, group: &G, placement: &Placement) {
-        let Some((field, values)) = &placement.key else {
+        let Some(Place { field, values }) = &placement.key else {
             self.others.swap_remove(group);
             return;
         };
