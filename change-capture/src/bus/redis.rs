@@ -147,6 +147,11 @@ impl Shared {
             published: Sequence(0),
             assigned: Sequence(0),
         });
+        // Gone by the end if Redis is emptied in between. Another leader's mark in its place comes to the same: it begins again.
+        let mark = rand::random::<u64>().to_string();
+        let mut command = redis::cmd("HSET");
+        command.arg(self.names.bus()).arg("opening").arg(&mark);
+        self.writing.query::<()>(&command).await.map_err(unavailable)?;
         let all: Vec<KnownHead> = heads.iter().cloned().chain(forgotten).collect();
         let collections: Vec<Arc<str>> = all.iter().map(|head| Arc::clone(&head.collection)).collect();
         self.list(&collections).await?;
@@ -160,7 +165,7 @@ impl Shared {
         }
         let mut command = redis::cmd("EVALSHA");
         command.arg(self.scripts.opened.get_hash()).arg(1);
-        command.arg(self.names.bus()).arg(fence.0).arg(epoch.0).arg(self.names.opened());
+        command.arg(self.names.bus()).arg(fence.0).arg(epoch.0).arg(self.names.opened()).arg(&mark);
         self.run(vec![("all collections".into(), command)], &self.scripts.opened).await
     }
 

@@ -250,7 +250,10 @@ async fn redis_faults_lose_nothing() {
     eventually("the bus is opened again", || async { worker.metrics.bus_reopened.get() >= 1 }).await;
     redis::cmd("FLUSHALL").query_async::<()>(&mut admin).await.unwrap();
     database.run(&["insert into t values (3, 0)"]).await;
-    let FeedItem::Event(next) = seen.next().await else { panic!("an event") };
+    let next = match seen.next().await {
+        FeedItem::Event(next) => next,
+        other => panic!("{other:?} in place of an event"),
+    };
     assert_eq!((next.epoch, next.sequence.0), (first.epoch, first.sequence.0 + 1), "flushing costs no epoch");
     redis.kill().unwrap();
     assert!(matches!(seen.next().await, FeedItem::Availability(false)));
