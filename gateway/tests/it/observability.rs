@@ -33,7 +33,8 @@ struct Deployment {
 }
 
 impl Deployment {
-    /// Starts it with `settings` for every process and `nodes` nodes, and waits until the worker leads.
+    /// Starts it with `settings` for every process and `nodes` nodes, and waits until the worker leads and captures `tags`: what
+    /// is written while it makes its triggers is no change to it.
     async fn start(nodes: usize, settings: &[(&str, String)]) -> Result<Self> {
         let machine = beside_others().await;
         let database = Fixture::database(Baseline::Twelve).await?;
@@ -57,6 +58,13 @@ impl Deployment {
         })
         .await
         .with_context(|| deployment.worker.output())?;
+        let sql = deployment.database.connect().await?;
+        let trigger = "select from pg_trigger where tgrelid = 'tags'::regclass and tgname like 'tidegate%'";
+        eventually("its triggers are made", std::time::Duration::from_secs(30), || async {
+            Ok((!sql.query(trigger, &[]).await?.is_empty()).then_some(()))
+        })
+        .await?;
+        drop(sql);
         Ok(deployment)
     }
 
