@@ -42,6 +42,7 @@ pub struct Placement {
 #[derive(Debug, Clone)]
 struct Place {
     field: Arc<Field>,
+    kind: Kind,
     /// One bucket for each.
     values: Box<[Box<str>]>,
 }
@@ -72,39 +73,35 @@ impl<G> Default for PredicateIndex<G> {
 impl<G: Clone + Eq + Hash> PredicateIndex<G> {
     /// Places `group` under that of its `keys` whose buckets hold the fewest groups so far.
     pub fn insert(&mut self, group: G, keys: &[(Arc<Field>, Vec<Scalar>)]) -> Placement {
-        let usable = keys.iter().filter_map(|(field, values)| Some((field, indexable(field)?, constants(values)?)));
-        let best = usable.min_by_key(|(field, kind, values)| (self.crowd(field, *kind, values), values.len()));
-        let Some((field, kind, values)) = best else {
+        let places = keys.iter().filter_map(|(field, values)| Place::of(field, values));
+        let key = places.min_by_key(|place| (self.crowd(place), place.values.len()));
+        let Some(place) = &key else {
             self.others.insert(group);
-            return Placement::default();
+            return Placement { key };
         };
-        let place = self.fields.iter().position(|known| known.is(field, kind)).unwrap_or_else(|| {
-            self.fields.push(FieldIndex { field: Arc::clone(field), kind, buckets: HashMap::new() });
-            self.fields.len() - 1
-        });
-        if let Some(index) = self.fields.get_mut(place) {
-            for value in &values {
+        if !self.fields.iter().any(|index| index.is_of(place)) {
+            self.fields.push(FieldIndex { field: Arc::clone(&place.field), kind: place.kind, buckets: HashMap::new() });
+        }
+        if let Some(index) = self.fields.iter_mut().find(|index| index.is_of(place)) {
+            for value in &place.values {
                 index.add(value, group.clone());
             }
         }
-        Placement { key: Some(Place { field: Arc::clone(field), values }) }
+        Placement { key }
     }
 
     /// Forgets `group`, which was placed at `placement`.
     pub fn remove(&mut self, group: &G, placement: &Placement) {
-        let Some(Place { field, values }) = &placement.key else {
+        let Some(place) = &placement.key else {
             self.others.swap_remove(group);
             return;
         };
-        let Some(kind) = indexable(field) else { return };
-        let Some(place) = self.fields.iter().position(|known| known.is(field, kind)) else { return };
-        let Some(index) = self.fields.get_mut(place) else { return };
-        for value in values {
-            index.take(value, group);
+        if let Some(index) = self.fields.iter_mut().find(|index| index.is_of(place)) {
+            for value in &place.values {
+                index.take(value, group);
+            }
         }
-        if index.buckets.is_empty() {
-            self.fields.swap_remove(place);
-        }
+        self.fields.retain(|index| !index.buckets.is_empty());
     }
 
     /// The groups that every row may concern.
@@ -139,16 +136,16 @@ impl<G: Clone + Eq + Hash> PredicateIndex<G> {
         candidates
     }
 
-    fn crowd(&self, field: &Field, kind: Kind, values: &[Box<str>]) -> usize {
-        let Some(index) = self.fields.iter().find(|known| known.is(field, kind)) else { return 0 };
-        values.iter().filter_map(|value| index.buckets.get(value)).map(Bucket::len).sum()
+    fn crowd(&self, place: &Place) -> usize {
+        let Some(index) = self.fields.iter().find(|index| index.is_of(place)) else { return 0 };
+        place.values.iter().filter_map(|value| index.buckets.get(value)).map(Bucket::len).sum()
     }
 }
 
 impl<G: Clone + Eq + Hash> FieldIndex<G> {
     /// After a change of the column's type, old and new groups stand side by side until the old ones are gone.
-    fn is(&self, field: &Field, kind: Kind) -> bool {
-        self.field.name == field.name && self.kind == kind
+    fn is_of(&self, place: &Place) -> bool {
+        self.field.name == place.field.name && self.kind == place.kind
     }
 
     fn find(&self, value: &str) -> impl Iterator<Item = &G> {
@@ -218,13 +215,16 @@ fn note<'i, G: Eq + Hash>(candidates: &mut Candidates<'i, G>, group: &'i G, row:
     }
 }
 
-/// The constants as [`IndexValue::Value`] shows them.
-fn constants(values: &[Scalar]) -> Option<Box<[Box<str>]>> {
-    let constant = |value: &Scalar| match value {
-        Scalar::Number(text) | Scalar::Text(text) => Some(text.as_str().into()),
-        Scalar::Null | Scalar::Boolean(_) => None,
-    };
-    values.iter().map(constant).collect()
+impl Place {
+    /// With the constants as [`IndexValue::Value`] shows them; `None` where values cannot be looked up.
+    fn of(field: &Arc<Field>, values: &[Scalar]) -> Option<Self> {
+        let constant = |value: &Scalar| match value {
+            Scalar::Number(text) | Scalar::Text(text) => Some(text.as_str().into()),
+            Scalar::Null | Scalar::Boolean(_) => None,
+        };
+        let values = values.iter().map(constant).collect::<Option<_>>()?;
+        Some(Self { field: Arc::clone(field), kind: indexable(field)?, values })
+    }
 }
 
 #[cfg(test)]
