@@ -139,11 +139,7 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`]; after [`DatabaseError::Unavailable`] nobody knows whether it was committed.
     pub async fn execute(&self, statement: &Statement) -> Result<u64, DatabaseError> {
-        let connection = self.checkout().await?;
-        self.shared.count(self.cause);
-        let _timed = self.shared.metrics.statement(self.cause);
-        let result = timeout(self.shared.patience, unless_stale(&connection, statement, execute)).await;
-        settle(connection, result)
+        self.on_connection(async |connection| unless_stale(connection, statement, execute).await).await
     }
 
     /// Rows of one writing statement (`RETURNING`) in a transaction of its own. Never runs twice.
@@ -183,25 +179,25 @@ impl Database {
         self.pool.close();
     }
 
-    pub(super) fn count(&self) {
+    /// Runs `work` on a connection: counted, timed and bounded.
+    pub(super) async fn on_connection<T>(
+        &self,
+        work: impl AsyncFnOnce(&Connection) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, DatabaseError> {
+        let connection = self.checkout().await?;
         self.shared.count(self.cause);
+        let _timed = self.shared.metrics.statement(self.cause);
+        let result = timeout(self.shared.patience, work(&connection)).await;
+        settle(connection, result)
     }
 
-    pub(super) fn patience(&self) -> Duration {
-        self.shared.patience
-    }
-
-    pub(super) async fn checkout(&self) -> Result<PooledConnection, DatabaseError> {
+    async fn checkout(&self) -> Result<PooledConnection, DatabaseError> {
         let _timed = self.shared.metrics.wait();
         pool::checkout(&self.pool).await
     }
 
     async fn query_once(&self, statement: &Statement) -> Result<Vec<Row>, DatabaseError> {
-        let connection = self.checkout().await?;
-        self.shared.count(self.cause);
-        let _timed = self.shared.metrics.statement(self.cause);
-        let result = timeout(self.shared.patience, unless_stale(&connection, statement, query)).await;
-        settle(connection, result)
+        self.on_connection(async |connection| unless_stale(connection, statement, query).await).await
     }
 
     async fn begin(&self) -> Result<Transaction, DatabaseError> {
@@ -229,7 +225,7 @@ impl Shared {
 }
 
 /// Gives the connection back, or gives it up when the server did not answer at all.
-pub(super) fn settle<T>(connection: PooledConnection, result: Bounded<T>) -> Result<T, DatabaseError> {
+fn settle<T>(connection: PooledConnection, result: Bounded<T>) -> Result<T, DatabaseError> {
     match result {
         Ok(result) => result.map_err(DatabaseError::from),
         Err(_) => {

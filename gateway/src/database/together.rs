@@ -3,10 +3,10 @@
 //! It must never let one of them spoil the others' answers for long: the caller asks each by itself when all together fail.
 
 use access::statement::{Statement, together};
-use tokio::time::timeout;
 use tokio_postgres::Row;
 
-use super::execute::{query, settle};
+use super::execute::query;
+use super::pool::Connection;
 use super::{Database, DatabaseError};
 
 impl Database {
@@ -16,18 +16,15 @@ impl Database {
     /// [`DatabaseError`]; it can be the fault of one of them.
     pub async fn query_together(&self, statements: &[Statement]) -> Result<Option<Vec<Vec<Row>>>, DatabaseError> {
         let Some(first) = statements.first() else { return Ok(Some(Vec::new())) };
-        let connection = self.checkout().await?;
-        self.count();
-        let all = async {
+        let all = async |connection: &Connection| {
             let prepared = connection.prepare(&first.text).await?;
             let types: Vec<_> = prepared.params().iter().map(|ty| (ty.schema().to_owned(), ty.name().to_owned())).collect();
             match together(statements, &types) {
-                Some(statement) => query(&connection, &statement).await.map(Some),
+                Some(statement) => query(connection, &statement).await.map(Some),
                 None => Ok(None),
             }
         };
-        let result = timeout(self.patience(), all).await;
-        let Some(rows) = settle(connection, result)? else { return Ok(None) };
+        let Some(rows) = self.on_connection(all).await? else { return Ok(None) };
         let mut answers: Vec<Vec<Row>> = statements.iter().map(|_| Vec::new()).collect();
         for row in rows {
             let place: i32 = row.try_get(row.len().saturating_sub(1))?;
