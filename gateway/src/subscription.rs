@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Subscriptions with the same plan, event and item form a group: an event is evaluated once for each group that it can
-//! concern, which an index over equality constants finds, and its frame is encoded once per uid. It must never read the database per subscriber, and never deliver to a member what its group's
-//! plan, made with its permissions of now, does not show.
+//! concern, which an index over equality constants finds, and its frame is encoded once per uid. It must never read the
+//! database per subscriber, and never deliver to a member what its group's plan, made with its permissions of now, does not
+//! show.
 
 mod collection;
 mod dispatch;

@@ -385,13 +385,11 @@ impl CollectionTask {
     /// Reads the aggregates that may have changed and sends those that did.
     async fn push_aggregates(&mut self) {
         self.due = None;
-        let dirty: Vec<_> = std::mem::take(&mut self.dirty).into_iter().collect();
-        let planned = |(key, _): &(GroupKey, _)| self.groups.get(key).map(|group| group.planned.clone());
-        let planned: Vec<Planned> = dirty.iter().filter_map(planned).collect();
-        let mut values = self.reader.aggregates(&planned).await.into_iter();
-        for (key, event) in dirty {
+        let dirty = std::mem::take(&mut self.dirty);
+        let found = dirty.into_iter().filter_map(|(key, event)| Some((self.groups.get(&key)?.planned.clone(), (key, event))));
+        let (planned, dirty): (Vec<Planned>, Vec<_>) = found.unzip();
+        for ((key, event), value) in dirty.into_iter().zip(self.reader.aggregates(&planned).await) {
             let Some(group) = self.groups.get_mut(&key) else { continue };
-            let Some(value) = values.next() else { break };
             let data = match value {
                 Ok(data) => data,
                 Err(error) => {

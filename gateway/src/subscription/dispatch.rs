@@ -19,12 +19,11 @@ use tokio::time::Instant;
 use crate::database::DatabaseError;
 use crate::metrics::{Metrics, Stage};
 use crate::subscription::collection::{Audience, CollectionTask, Limits};
-use crate::subscription::evaluate::{Evaluation, Outcome, ParsedEvent};
-use crate::subscription::frames::{Body, Message};
+use crate::subscription::evaluate::{Evaluation, Outcome, ParsedEvent, bodies};
+use crate::subscription::frames::Message;
 use crate::subscription::group::{Group, View};
-use crate::subscription::position::Place;
 use crate::subscription::reader::Reader;
-use crate::subscription::request::GroupKey;
+use crate::subscription::request::{GroupKey, Planned};
 
 /// Groups whose rows are read at once.
 const GROUPS: usize = 1_000;
@@ -38,8 +37,11 @@ struct Dispatch<'d> {
     reader: &'d Reader,
     limits: &'d Limits,
     metrics: &'d Metrics,
-    waiting: Vec<(GroupKey, Evaluation<'d>, Vec<String>)>,
-    /// Rows that those in `waiting` ask for.
+    /// Those that wait for the database.
+    open: Vec<(GroupKey, Evaluation<'d>)>,
+    /// What each of them asks for.
+    wanted: Vec<(Planned, Vec<String>)>,
+    /// Rows in `wanted`.
     asked: usize,
     /// Views to be read again as a whole.
     again: Vec<GroupKey>,
@@ -58,7 +60,8 @@ impl CollectionTask {
         let concerned = concerned.chain(others.chain(&everybody).map(|key| (key, None)));
 
         let (reader, limits, metrics) = (&self.reader, &self.limits, &*self.metrics);
-        let mut dispatch = Dispatch { event, parsed: &parsed, reader, limits, metrics, waiting: Vec::new(), asked: 0, again: Vec::new() };
+        let mut dispatch =
+            Dispatch { event, parsed: &parsed, reader, limits, metrics, open: Vec::new(), wanted: Vec::new(), asked: 0, again: Vec::new() };
         let mut judged = 0;
         for (key, rows) in concerned {
             let Some(group) = self.groups.get_mut(key) else { continue };
@@ -71,7 +74,7 @@ impl CollectionTask {
                 continue;
             }
             dispatch.judge(key, group, rows).await;
-            if dispatch.waiting.len() >= GROUPS || dispatch.asked >= ROWS {
+            if dispatch.open.len() >= GROUPS || dispatch.asked >= ROWS {
                 dispatch.read(&mut self.groups).await;
             }
         }
@@ -96,24 +99,15 @@ impl<'d> Dispatch<'d> {
             return self.conclude(key, group, evaluation).await;
         }
         self.asked += asks.len();
-        self.waiting.push((key.clone(), evaluation, asks));
+        self.wanted.push((group.planned.clone(), asks));
+        self.open.push((key.clone(), evaluation));
     }
 
-    /// Reads what those in `waiting` ask for, and tells them.
+    /// Reads what those in `open` ask for, and tells them.
     async fn read(&mut self, groups: &mut HashMap<GroupKey, Group>) {
         self.asked = 0;
-        let mut open = Vec::new();
-        let mut wanted = Vec::new();
-        for (key, evaluation, asks) in std::mem::take(&mut self.waiting) {
-            if let Some(group) = groups.get(&key) {
-                wanted.push((group.planned.clone(), asks));
-                open.push((key, evaluation));
-            }
-        }
-        if open.is_empty() {
-            return;
-        }
-        for ((key, mut evaluation), items) in open.into_iter().zip(self.reader.items_of(wanted).await) {
+        let answers = self.reader.items_of(std::mem::take(&mut self.wanted)).await;
+        for ((key, mut evaluation), items) in std::mem::take(&mut self.open).into_iter().zip(answers) {
             let Some(group) = groups.get_mut(&key) else { continue };
             match items {
                 Ok(items) => {
@@ -133,14 +127,8 @@ impl<'d> Dispatch<'d> {
         if let Err(error) = group.count(&mut frames, self.reader).await {
             return self.failed(key, group, error);
         }
-        let head = StreamHead { epoch: self.event.epoch, sequence: self.event.sequence };
-        let last = frames.len().saturating_sub(1);
-        for (index, outgoing) in frames.iter().enumerate() {
-            let parts = (outgoing.kind.name(), Some(outgoing.data.as_slice()), outgoing.meta.as_deref());
-            let sent = if index == last { 0 } else { u32::try_from(index + 1).unwrap_or(u32::MAX) };
-            let place = Place { head, frames: sent };
-            let mut message = Message::new(Body::new(parts, place, group.digest, Some(self.event.transaction)));
-            let delivered = group.deliver(&mut message, self.limits.pending_bytes);
+        for (outgoing, body) in frames.iter().zip(bodies(&frames, self.event, group.digest)) {
+            let delivered = group.deliver(&mut Message::new(body), self.limits.pending_bytes);
             let heard = group.listeners.deliver(outgoing.kind, &outgoing.rows);
             self.metrics.event_delivered(self.event.written_at, delivered + heard);
         }

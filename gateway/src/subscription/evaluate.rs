@@ -18,12 +18,15 @@ use std::collections::{HashMap, HashSet};
 
 use access::row::{RowImage, Verdict, wire_key};
 use access::schema::Collection;
+use change_capture::bus::StreamHead;
 use change_event::{ChangeEvent, Operation, RowChange};
 use serde_json::value::RawValue;
 
 use crate::database::DatabaseError;
 use crate::protocol::subscribe::EventKind;
+use crate::subscription::frames::Body;
 use crate::subscription::group::{Group, View};
+use crate::subscription::position;
 use crate::subscription::reader::{KeyedItem, Reader};
 
 /// An event whose images are parsed once for all groups of the collection.
@@ -47,7 +50,7 @@ pub(super) struct Evaluation<'e> {
     rows: Vec<&'e ParsedRow<'e>>,
     before: Vec<Place>,
     after: Vec<Place>,
-    /// Whether content is wanted at all.
+    /// How rows in view are told; `None` where nobody wants to hear of those.
     entering: Option<EventKind>,
     contents: HashMap<usize, Vec<u8>>,
     /// Rows whose content, or place, only the database can tell.
@@ -63,6 +66,17 @@ pub(super) struct Outgoing {
     pub(super) meta: Option<Vec<u8>>,
     /// The same row by row, where somebody in the group is told of each by itself.
     pub(super) rows: Vec<OutgoingRow>,
+}
+
+/// The messages of `frames`, which one event at `head` made of the view named `view`: each says how much of it has been told.
+pub(super) fn bodies(frames: &[Outgoing], event: &ChangeEvent, view: u64) -> impl Iterator<Item = Body> {
+    let head = StreamHead { epoch: event.epoch, sequence: event.sequence };
+    let (last, transaction) = (frames.len().saturating_sub(1), event.transaction);
+    frames.iter().enumerate().map(move |(index, outgoing)| {
+        let parts = (outgoing.kind.name(), Some(outgoing.data.as_slice()), outgoing.meta.as_deref());
+        let told = if index == last { 0 } else { u32::try_from(index + 1).unwrap_or(u32::MAX) };
+        Body::new(parts, position::Place { head, frames: told }, view, Some(transaction))
+    })
 }
 
 /// One row of a frame.
@@ -160,15 +174,16 @@ impl Group {
         }
         let before: Vec<Place> = rows.iter().map(|row| self.before(row)).collect();
         let after: Vec<Place> = rows.iter().map(|row| self.after(row)).collect();
-        let wanted = self.wants(entering(event.operation));
+        // A row that was not there before is new to everybody; what an update shows may have been in view all along.
+        let entering = if event.operation == Operation::Create { EventKind::Create } else { EventKind::Update };
+        let entering = Some(entering).filter(|kind| self.wants(*kind));
         let remembered = matches!(self.view, View::Remembered { .. });
-        let content_wanted = wanted || remembered || after.contains(&Place::Ask);
+        let content_wanted = entering.is_some() || remembered || after.contains(&Place::Ask);
         let mut contents = HashMap::new();
         let mut ask = Vec::new();
         if content_wanted && after.iter().any(|place| *place != Place::Out) {
             ask = self.project(&rows, &after, &mut contents);
         }
-        let entering = wanted.then_some(entering(event.operation));
         Some(Evaluation { rows, before, after, entering, contents, ask, read_order: Vec::new() })
     }
 
@@ -380,11 +395,6 @@ impl Group {
         };
         frames.push(Outgoing { kind, data, meta: None, rows });
     }
-}
-
-/// How a row that is in view afterwards is told.
-fn entering(operation: Operation) -> EventKind {
-    if operation == Operation::Create { EventKind::Create } else { EventKind::Update }
 }
 
 fn place(verdict: Verdict) -> Place {

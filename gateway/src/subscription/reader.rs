@@ -2,7 +2,7 @@
 //!
 //! It must never widen a plan: it restricts the group's plan to keys, or lifts the caller's own limit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use access::plan::{ReadPlan, Root};
@@ -74,46 +74,45 @@ impl Reader {
 
     /// Runs statements, those of one text together; the answers are in their order.
     async fn each(&self, statements: Vec<Statement>) -> Vec<Result<Vec<Row>, DatabaseError>> {
-        let mut by_text: HashMap<String, Vec<(usize, Statement)>> = HashMap::new();
-        let mut answers: Vec<Option<Result<Vec<Row>, DatabaseError>>> = statements.iter().map(|_| None).collect();
-        for (place, statement) in statements.into_iter().enumerate() {
-            by_text.entry(statement.text.clone()).or_default().push((place, statement));
+        let mut asked: Vec<(usize, Statement)> = statements.into_iter().enumerate().collect();
+        asked.sort_by(|(_, one), (_, other)| one.text.cmp(&other.text));
+        let (places, statements): (Vec<usize>, Vec<Statement>) = asked.into_iter().unzip();
+        let mut answers = Vec::with_capacity(statements.len());
+        for same in statements.chunk_by(|one, other| one.text == other.text) {
+            answers.extend(self.same(same).await);
         }
-        let mut put = |place: usize, answer| {
-            if let Some(slot) = answers.get_mut(place) {
-                *slot = Some(answer);
-            }
-        };
-        for asked in by_text.into_values() {
-            let (places, statements): (Vec<usize>, Vec<Statement>) = asked.into_iter().unzip();
-            let mut lost = false;
-            if statements.len() > 1 {
-                self.reads.inc();
-                match self.events.query_together(&statements).await {
-                    Ok(Some(rows)) => {
-                        places.into_iter().zip(rows).for_each(|(place, rows)| put(place, Ok(rows)));
-                        continue;
-                    }
-                    Ok(None) => {}
-                    Err(error) => {
-                        lost = error.is_unavailable();
-                        tracing::debug!(%error, statements = statements.len(), "reads for several groups failed together");
-                    }
+        let mut answers: Vec<_> = places.into_iter().zip(answers).collect();
+        answers.sort_by_key(|(place, _)| *place);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    /// Runs statements of one text.
+    async fn same(&self, statements: &[Statement]) -> Vec<Result<Vec<Row>, DatabaseError>> {
+        let mut lost = false;
+        if statements.len() > 1 {
+            self.reads.inc();
+            match self.events.query_together(statements).await {
+                Ok(Some(answers)) => return answers.into_iter().map(Ok).collect(),
+                Ok(None) => {}
+                Err(error) => {
+                    lost = error.is_unavailable();
+                    tracing::debug!(%error, statements = statements.len(), "reads for several groups failed together");
                 }
             }
-            // One of them may be at fault, and only it shall hear of that. Without a database they are not tried in turn.
-            for (place, statement) in places.into_iter().zip(&statements) {
-                if lost {
-                    put(place, Err(DatabaseError::Unavailable(None)));
-                    continue;
-                }
-                self.reads.inc();
-                let answer = self.events.query(statement).await;
-                lost = answer.as_ref().is_err_and(DatabaseError::is_unavailable);
-                put(place, answer);
-            }
         }
-        answers.into_iter().map(|answer| answer.unwrap_or(Err(DatabaseError::Unavailable(None)))).collect()
+        // One of them may be at fault, and only it shall hear of that. Without a database they are not tried in turn.
+        let mut answers = Vec::with_capacity(statements.len());
+        for statement in statements {
+            if lost {
+                answers.push(Err(DatabaseError::Unavailable(None)));
+                continue;
+            }
+            self.reads.inc();
+            let answer = self.events.query(statement).await;
+            lost = answer.as_ref().is_err_and(DatabaseError::is_unavailable);
+            answers.push(answer);
+        }
+        answers
     }
 
     /// The keys of the whole view; `None` when there are more than `most`.

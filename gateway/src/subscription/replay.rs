@@ -14,10 +14,9 @@ use change_event::{ChangeEvent, Sequence};
 
 use crate::connection::send_queue::SendQueue;
 use crate::protocol::subscription;
-use crate::subscription::evaluate::{Outcome, ParsedEvent};
-use crate::subscription::frames::Body;
+use crate::subscription::evaluate::{Outcome, ParsedEvent, bodies};
 use crate::subscription::group::{Group, View};
-use crate::subscription::position::{Place, Position};
+use crate::subscription::position::Position;
 use crate::subscription::reader::Reader;
 use crate::subscription::request::{Planned, Request};
 
@@ -137,11 +136,7 @@ impl Replay<'_> {
             // Rows that were read then have gone since: which of the frames was the last cannot be told.
             return Err(NotResumed::Reset);
         }
-        let last = frames.len().saturating_sub(1);
-        for (index, outgoing) in frames.iter().enumerate().skip(told) {
-            let sent = if index == last { 0 } else { u32::try_from(index + 1).unwrap_or(u32::MAX) };
-            let parts = (outgoing.kind.name(), Some(outgoing.data.as_slice()), outgoing.meta.as_deref());
-            let body = Body::new(parts, Place { head: head(event), frames: sent }, group.digest, Some(event.transaction));
+        for body in bodies(&frames, event, group.digest).skip(told) {
             let frame = body.frame_with_position(request.uid.as_deref(), from.snapshot.as_ref());
             match tokio::time::timeout(PATIENCE, self.queue.room()).await {
                 Ok(()) => {}
