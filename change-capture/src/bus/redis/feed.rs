@@ -49,7 +49,10 @@ enum Done {
 }
 
 /// Heads by collection; `None` while no leader has opened the bus.
-type Heads = Option<Vec<(Arc<str>, Option<StreamHead>)>>;
+type Heads = Option<Vec<(Asked, Option<StreamHead>)>>;
+
+/// A collection, and where the feed stood in it when its head was asked for.
+type Asked = (Arc<str>, Option<StreamHead>);
 
 enum Repair {
     Events(Vec<Arc<ChangeEvent>>),
@@ -380,15 +383,16 @@ impl Reader {
     /// Looks at all heads; `urgent` after anything that may have lost events.
     fn look(&self, urgent: bool) {
         let bus = Arc::clone(&self.bus);
-        let names: Vec<Arc<str>> = self.collections.keys().cloned().collect();
+        let asked: Vec<Asked> = self.collections.iter().map(|(name, it)| (Arc::clone(name), it.place.position())).collect();
         self.running.push(
             async move {
                 let heads = async {
+                    let names: Vec<Arc<str>> = asked.iter().map(|(name, _)| Arc::clone(name)).collect();
                     let Some(heads) = bus.heads(&names).await? else {
                         tokio::time::sleep(AWAIT_LEADER).await;
                         return Ok(None);
                     };
-                    Ok(Some(names.into_iter().zip(heads).collect()))
+                    Ok(Some(asked.into_iter().zip(heads).collect()))
                 };
                 Done::Looked { urgent, heads: heads.await }
             }
@@ -421,9 +425,9 @@ impl Reader {
                     if let Some(recovery) = &mut self.recovering {
                         recovery.looked = true;
                     }
-                    for (name, head) in heads {
+                    for ((name, asked), head) in heads {
                         let Some(collection) = self.collections.get_mut(&name) else { continue };
-                        let look = collection.place.look(head, urgent);
+                        let look = collection.place.look(head, asked, urgent);
                         self.act(name, look);
                     }
                 }
@@ -473,7 +477,7 @@ impl Reader {
                     // There may be more in the stream than arrived by itself.
                     (Look::Fine, Some(newest)) if partial => {
                         let further = StreamHead { sequence: Sequence(newest.sequence.0 + 1), ..newest };
-                        collection.place.look(Some(further), true)
+                        collection.place.look(Some(further), Some(newest), true)
                     }
                     (look, _) => look,
                 };

@@ -4,6 +4,7 @@
 
 use change_event::{Epoch, Sequence};
 
+use crate::bus::capped_stream::origin;
 use crate::bus::{GapReason, StreamHead};
 
 /// What to do with an event that arrived.
@@ -70,6 +71,7 @@ impl Place {
             self.missed = self.missed.max(Some(event));
             return Arrival::Drop;
         }
+        self.enter(epoch);
         let Some(position) = self.position else {
             self.position = Some(event);
             return Arrival::Deliver;
@@ -128,13 +130,17 @@ impl Place {
         self.reading = false;
     }
 
-    /// The head was looked at. `now`: act on any difference; otherwise only on one that the last look saw too, because
-    /// events of the difference may be on their way.
-    pub(super) fn look(&mut self, head: Option<StreamHead>, now: bool) -> Look {
+    /// The head was looked at. `asked` is the position at the time of the question: an event may have arrived since. `now`: act
+    /// on any difference; otherwise only on one that the last look saw too, because events of the difference may be on their
+    /// way.
+    pub(super) fn look(&mut self, head: Option<StreamHead>, asked: Option<StreamHead>, now: bool) -> Look {
         if self.reading {
             return Look::Fine;
         }
         let owed = std::mem::replace(&mut self.owed, head);
+        if let Some(head) = head {
+            self.enter(head.epoch);
+        }
         let Some(position) = self.position else {
             if now {
                 // Something was lost before, and since then nobody has counted.
@@ -145,8 +151,9 @@ impl Place {
             return Look::Fine;
         };
         let Some(head) = head else {
-            // The bus is open and has no stream for this collection: a new epoch in which it has not changed yet.
-            if position.sequence.0 > 0 {
+            // The bus is open and had no stream for this collection: a new epoch in which it has not changed yet, unless it had
+            // not changed before either.
+            if asked.is_some_and(|asked| asked.sequence.0 > 0 && asked.epoch == position.epoch) {
                 self.position = None;
                 return Look::Gap(GapReason::Epoch);
             }
@@ -158,8 +165,7 @@ impl Place {
                 return Look::Fine;
             }
             self.position = Some(head);
-            // Before the first epoch there was nothing to miss.
-            return if position.epoch.0 == 0 { Look::Fine } else { Look::Gap(GapReason::Epoch) };
+            return Look::Gap(GapReason::Epoch);
         }
         let due = if now { head } else { owed.map_or(position, |owed| owed.min(head)) };
         if due > position && due.epoch == position.epoch {
@@ -169,9 +175,22 @@ impl Place {
         Look::Fine
     }
 
+    /// Whoever subscribed before any leader stands at the beginning of the first epoch that shows. Not at its head: events may
+    /// lie before that which are still on their way.
+    fn enter(&mut self, epoch: Epoch) {
+        if let Some(position) = &mut self.position
+            && position.epoch.0 == 0
+        {
+            *position = origin(epoch);
+        }
+    }
+
     fn finish_reading(&mut self) -> Look {
         self.reading = false;
         let missed = self.missed.take();
+        if let Some(missed) = missed {
+            self.enter(missed.epoch);
+        }
         match (self.position, missed) {
             (Some(position), Some(missed)) if missed > position => {
                 if missed.epoch == position.epoch {
@@ -200,6 +219,11 @@ mod tests {
         StreamHead { epoch: Epoch(epoch), sequence: Sequence(sequence) }
     }
 
+    /// A look during which nothing arrives.
+    fn look(place: &mut Place, head: Option<StreamHead>, now: bool) -> Look {
+        place.look(head, place.position(), now)
+    }
+
     fn started(head: StreamHead) -> Place {
         let mut place = Place::unknown();
         assert_eq!(place.start(Some(head)), Look::Fine);
@@ -224,32 +248,56 @@ mod tests {
         let mut place = started(at(1, 5));
         assert_eq!(place.arrive(Epoch(2), Sequence(1)), Arrival::Gap(GapReason::Epoch));
         assert_eq!(place.arrive(Epoch(2), Sequence(2)), Arrival::Deliver);
-        assert_eq!(place.look(Some(at(3, 0)), true), Look::Gap(GapReason::Epoch));
+        assert_eq!(look(&mut place, Some(at(3, 0)), true), Look::Gap(GapReason::Epoch));
         assert_eq!(place.arrive(Epoch(3), Sequence(1)), Arrival::Deliver);
-        assert_eq!(place.look(None, true), Look::Gap(GapReason::Epoch));
-        assert_eq!(place.look(Some(at(4, 1)), false), Look::Fine, "its first event is on its way");
+        assert_eq!(look(&mut place, None, true), Look::Gap(GapReason::Epoch));
+        assert_eq!(look(&mut place, Some(at(4, 1)), false), Look::Fine, "its first event is on its way");
         assert_eq!(place.arrive(Epoch(4), Sequence(1)), Arrival::Deliver);
     }
 
     #[test]
     fn subscribing_before_any_leader_misses_nothing() {
         let mut place = started(at(0, 0));
-        assert_eq!(place.look(Some(at(7, 40)), true), Look::Fine);
-        assert_eq!(place.arrive(Epoch(7), Sequence(41)), Arrival::Deliver);
+        assert_eq!(look(&mut place, Some(at(7, 0)), true), Look::Fine);
+        assert_eq!(place.arrive(Epoch(7), Sequence(1)), Arrival::Deliver);
+        let mut place = started(at(0, 0));
+        assert_eq!(place.arrive(Epoch(7), Sequence(1)), Arrival::Deliver, "before the look at the heads");
+        assert_eq!(look(&mut place, Some(at(7, 1)), true), Look::Fine);
+        let mut place = started(at(0, 0));
+        assert_eq!(look(&mut place, Some(at(7, 1)), true), Look::Repair(at(7, 0)), "the look overtook the event");
+        assert_eq!(place.arrive(Epoch(7), Sequence(1)), Arrival::Drop, "the read brings it");
+        assert_eq!(place.repaired(Some(at(7, 1))), Look::Fine);
+        // A bus that was lost and opened again by a leader who had counted on.
+        let mut place = started(at(0, 0));
+        assert_eq!(place.arrive(Epoch(7), Sequence(41)), Arrival::Repair(at(7, 0)));
+        assert_eq!(place.unrepairable(Some(at(7, 41))), GapReason::Trimmed);
+        assert_eq!(place.arrive(Epoch(7), Sequence(42)), Arrival::Deliver);
         let mut place = Place::unknown();
         assert_eq!(place.arrive(Epoch(7), Sequence(41)), Arrival::Drop);
         assert_eq!(place.start(Some(at(7, 40))), Look::Repair(at(7, 40)));
+        let mut place = Place::unknown();
+        assert_eq!(place.arrive(Epoch(7), Sequence(1)), Arrival::Drop);
+        assert_eq!(place.start(Some(at(0, 0))), Look::Repair(at(7, 0)), "its head was asked for before the leader came");
+    }
+
+    #[test]
+    fn an_event_that_arrives_during_a_look_is_no_sign_of_a_lost_stream() {
+        let mut place = started(at(1, 0));
+        let asked = place.position();
+        assert_eq!(place.arrive(Epoch(1), Sequence(1)), Arrival::Deliver);
+        assert_eq!(place.look(None, asked, true), Look::Fine);
+        assert_eq!(place.look(None, place.position(), true), Look::Gap(GapReason::Epoch));
     }
 
     #[test]
     fn a_regular_look_leaves_events_time_to_arrive_and_an_urgent_one_does_not() {
         let mut place = started(at(1, 5));
-        assert_eq!(place.look(Some(at(1, 7)), false), Look::Fine);
+        assert_eq!(look(&mut place, Some(at(1, 7)), false), Look::Fine);
         assert_eq!(place.arrive(Epoch(1), Sequence(6)), Arrival::Deliver);
-        assert_eq!(place.look(Some(at(1, 9)), false), Look::Repair(at(1, 6)), "7 should have come by now");
+        assert_eq!(look(&mut place, Some(at(1, 9)), false), Look::Repair(at(1, 6)), "7 should have come by now");
         assert_eq!(place.repaired(Some(at(1, 9))), Look::Fine);
-        assert_eq!(place.look(Some(at(1, 9)), false), Look::Fine);
-        assert_eq!(place.look(Some(at(1, 10)), true), Look::Repair(at(1, 9)));
+        assert_eq!(look(&mut place, Some(at(1, 9)), false), Look::Fine);
+        assert_eq!(look(&mut place, Some(at(1, 10)), true), Look::Repair(at(1, 9)));
         assert_eq!(place.unrepairable(Some(at(1, 12))), GapReason::Trimmed);
         assert_eq!(place.arrive(Epoch(1), Sequence(13)), Arrival::Deliver);
     }
