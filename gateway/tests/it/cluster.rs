@@ -5,6 +5,7 @@
 mod secrets;
 
 use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -18,14 +19,14 @@ use tokio::time::Instant;
 use tokio_postgres::Client;
 
 use crate::conformance::{Baseline, Fixture};
-use crate::harness::gateway::{ADMIN_TOKEN, Gateway, Program, Running, change_capture_path};
+use crate::harness::gateway::{ADMIN_TOKEN, Gateway, Program, Running};
 use crate::harness::http::Request;
 use crate::harness::postgres::Database;
 use crate::harness::socket::Socket;
 use crate::harness::{beside_others, run};
 
-/// How long the first change may take to come through after everything has started.
-const LIVE_LIMIT: Duration = Duration::from_secs(60);
+/// How long what was written may take to be shown.
+const SHOW_LIMIT: Duration = Duration::from_secs(30);
 
 /// A deployment of its own.
 struct Cluster {
@@ -39,31 +40,16 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// Starts everything and waits until a change comes through to node A.
+    /// Starts everything; the worker leads when the nodes come.
     async fn start() -> Result<Self> {
         let machine = beside_others().await;
         let database = Fixture::database(Baseline::Twelve).await?;
         let redis = PrivateRedis::start(&[]).await.context("redis-server")?;
-        let worker = Program::new(&change_capture_path()?, &["run"]).database(&database).env("REDIS", redis.url()).start()?;
+        let worker = Program::worker(&database, redis.url())?.lead().await?;
         let node = || Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url()).listen();
         let (a, b) = tokio::try_join!(node(), node())?;
         let sql = database.connect().await?;
-        let cluster = Self { a, b, sql, worker, redis, database, _machine: machine };
-        cluster.until_live().await?;
-        Ok(cluster)
-    }
-
-    /// Writes until a write is seen: the worker may still be installing its triggers.
-    async fn until_live(&self) -> Result<()> {
-        for node in [&self.a, &self.b] {
-            let mut socket = subscriber(node, &["site_settings"]).await?;
-            let deadline = Instant::now() + LIVE_LIMIT;
-            while socket.take(1, Duration::from_millis(200)).await.is_empty() {
-                ensure!(Instant::now() < deadline, "no change came through; worker:\n{}", self.worker.output());
-                self.sql.batch_execute("update site_settings set site_name = 'live'").await?;
-            }
-        }
-        Ok(())
+        Ok(Self { a, b, sql, worker, redis, database, _machine: machine })
     }
 
     async fn stop(self) -> Result<()> {
@@ -105,7 +91,7 @@ async fn rows(socket: &mut Socket, name: &str, uid: &str, count: usize) -> Resul
 
 /// Waits until a row of this label is shown, by an event or in a new init.
 async fn shown(socket: &mut Socket, label: &str, worker: &Running) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + SHOW_LIMIT;
     loop {
         let message = socket.take(1, Duration::from_secs(1)).await.pop().unwrap_or_default();
         if message["data"].as_array().is_some_and(|rows| rows.iter().any(|row| row["label"] == label)) {
@@ -114,6 +100,48 @@ async fn shown(socket: &mut Socket, label: &str, worker: &Running) -> Result<()>
         ensure!(socket.ended().is_none(), "the socket stays up: {:?}", socket.ended());
         ensure!(Instant::now() < deadline, "{label} was never shown; worker:\n{}", worker.output());
     }
+}
+
+/// On a new deployment nodes, clients and writers may all be there before the first worker is.
+#[test]
+fn who_subscribed_before_the_first_worker_misses_nothing() {
+    run(async {
+        let _machine = beside_others().await;
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let redis = PrivateRedis::start(&[]).await.context("redis-server")?;
+        let node = Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url()).listen().await?;
+        let mut socket = node.connect(ADMIN_TOKEN).await?;
+        // Without a limit of its own, an init holds a hundred rows.
+        let subscribe = json!({"type": "subscribe", "collection": "tags", "query": {"limit": -1}});
+        ensure!(socket.ask(subscribe).await?["event"] == "init");
+        let sql = database.connect().await?;
+        let insert = async |label: &str| sql.execute("insert into tags (label) values ($1)", &[&label]).await;
+        insert("before").await?;
+        let worker = Program::worker(&database, redis.url())?.start()?;
+        let (mut written, mut seen, mut live) = (0, HashSet::new(), 0);
+        let deadline = Instant::now() + SHOW_LIMIT;
+        while seen.len() <= written {
+            let missing = || (1..=written).map(|number| format!("row {number}")).filter(|label| !seen.contains(label)).collect::<Vec<_>>();
+            ensure!(Instant::now() < deadline, "of {written} never shown: {:?}; worker:\n{}", missing(), worker.output());
+            // Until some writes have met a worker that leads.
+            if live < 50 {
+                written += 1;
+                insert(&format!("row {written}")).await?;
+            }
+            for message in socket.take(usize::MAX, Duration::from_millis(1)).await {
+                let begun = message["event"] == "init";
+                live += usize::from(message["event"] == "create");
+                for label in message["data"].as_array().into_iter().flatten().filter_map(|row| row["label"].as_str()) {
+                    if label == "before" || label.starts_with("row ") {
+                        ensure!(seen.insert(label.to_owned()) || begun, "{label} came twice");
+                    }
+                }
+            }
+        }
+        node.stop().await?;
+        drop((sql, worker, redis));
+        database.drop().await
+    });
 }
 
 #[test]

@@ -11,7 +11,7 @@ use service_runtime::testkit::PrivateRedis;
 use tokio::time::Instant;
 
 use crate::conformance::{Baseline, Fixture};
-use crate::harness::gateway::{ADMIN_TOKEN, Gateway, Program, Running, change_capture_path};
+use crate::harness::gateway::{ADMIN_TOKEN, Gateway, Program, Running};
 use crate::harness::postgres::{Database, Postgres};
 use crate::harness::socket::Socket;
 use crate::harness::{beside_others, eventually, run};
@@ -88,17 +88,11 @@ fn a_standby_worker_takes_over() {
         let _machine = beside_others().await;
         let database = Fixture::database(Baseline::Twelve).await?;
         let redis = PrivateRedis::start(&[]).await.context("redis-server")?;
-        let worker = || Program::new(&change_capture_path()?, &["run"]).database(&database).env("REDIS", redis.url()).start();
-        let first = worker()?;
+        let worker = || Program::worker(&database, redis.url());
+        let first = worker()?.lead().await?;
         let gateway = Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url()).listen().await?;
         let mut socket = subscriber(&gateway).await?;
-        let deadline = Instant::now() + RECOVERY;
-        let mut attempts = 0..;
-        while socket.take(1, Duration::from_millis(200)).await.is_empty() {
-            ensure!(Instant::now() < deadline, "{}", first.output());
-            insert(&database, &format!("live {:?}", attempts.next())).await?;
-        }
-        let second = worker()?;
+        let second = worker()?.start()?;
         let sql = database.connect().await?;
         for number in 0..50 {
             if number == 10 {

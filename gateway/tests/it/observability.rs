@@ -13,10 +13,10 @@ use service_runtime::guarded_process::free_port;
 use service_runtime::testkit::PrivateRedis;
 
 use crate::conformance::{Baseline, Fixture};
-use crate::harness::gateway::{Gateway, Program, Running, change_capture_path};
+use crate::harness::beside_others;
+use crate::harness::gateway::{Gateway, Program, Running};
 use crate::harness::http::Request;
 use crate::harness::postgres::Database;
-use crate::harness::{beside_others, eventually};
 
 /// Which process a span is of.
 const INSTANCE: &str = "OTEL_RESOURCE_ATTRIBUTES";
@@ -33,39 +33,23 @@ struct Deployment {
 }
 
 impl Deployment {
-    /// Starts it with `settings` for every process and `nodes` nodes, and waits until the worker leads and captures `tags`: what
-    /// is written while it makes its triggers is no change to it.
+    /// Starts it with `settings` for every process and `nodes` nodes; the worker leads when they come.
     async fn start(nodes: usize, settings: &[(&str, String)]) -> Result<Self> {
         let machine = beside_others().await;
         let database = Fixture::database(Baseline::Twelve).await?;
         let redis = PrivateRedis::start(&[]).await.context("redis-server")?;
         let set = |program: Program| settings.iter().fold(program, |program, (name, value)| program.env(name, value.clone()));
         let admin = free_port()?;
-        let program = Program::new(&change_capture_path()?, &["run"]).database(&database).env("REDIS", redis.url());
-        let program = program.env("HOST", "127.0.0.1").env("CAPTURE_ADMIN_PORT", admin.to_string()).env("CONFIG_PATH", "/dev/null");
-        let program = program.env(INSTANCE, "service.instance.id=worker");
-        let worker = set(program).start()?;
+        let program = Program::worker(&database, redis.url())?.env("HOST", "127.0.0.1");
+        let program = program.env("CAPTURE_ADMIN_PORT", admin.to_string()).env(INSTANCE, "service.instance.id=worker");
+        let worker = set(program).lead().await?;
         let worker_admin = format!("http://127.0.0.1:{admin}");
         let mut started = Vec::new();
         for node in 0..nodes {
             let program = Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url());
             started.push(set(program.env(INSTANCE, format!("service.instance.id=node-{node}"))).listen().await?);
         }
-        let deployment = Self { nodes: started, worker, worker_admin, redis, database, _machine: machine };
-        eventually("the worker leads", std::time::Duration::from_secs(30), || async {
-            let text = metrics(&deployment.worker_admin).await.unwrap_or_default();
-            Ok(text.contains("\ntidegate_capture_leader 1\n").then_some(()))
-        })
-        .await
-        .with_context(|| deployment.worker.output())?;
-        let sql = deployment.database.connect().await?;
-        let trigger = "select from pg_trigger where tgrelid = 'tags'::regclass and tgname like 'tidegate%'";
-        eventually("its triggers are made", std::time::Duration::from_secs(30), || async {
-            Ok((!sql.query(trigger, &[]).await?.is_empty()).then_some(()))
-        })
-        .await?;
-        drop(sql);
-        Ok(deployment)
+        Ok(Self { nodes: started, worker, worker_admin, redis, database, _machine: machine })
     }
 
     async fn stop(self) -> Result<()> {

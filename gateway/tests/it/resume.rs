@@ -10,16 +10,14 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use service_runtime::testkit::PrivateRedis;
 use tokio::sync::RwLockReadGuard;
-use tokio::time::Instant;
 use tokio_postgres::Client;
 
 use crate::conformance::{Baseline, Fixture};
-use crate::harness::gateway::{ADMIN_TOKEN, Gateway, Program, Running, change_capture_path};
+use crate::harness::gateway::{ADMIN_TOKEN, Gateway, Program, Running};
 use crate::harness::postgres::Database;
 use crate::harness::socket::Socket;
 use crate::harness::{beside_others, run};
 
-const LIMIT: Duration = Duration::from_secs(60);
 /// Rights of the fixture's reader: the policy that holds them.
 const READER: &str = "tok-reader";
 
@@ -37,20 +35,11 @@ impl Deployment {
         let machine = beside_others().await;
         let database = Fixture::database(Baseline::Twelve).await?;
         let redis = PrivateRedis::start(&[]).await.context("redis-server")?;
-        let worker = Program::new(&change_capture_path()?, &["run"]).database(&database).env("REDIS", redis.url()).start()?;
+        let worker = Program::worker(&database, redis.url())?.lead().await?;
         let node = || Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url()).listen();
         let (a, b) = tokio::try_join!(node(), node())?;
         let sql = database.connect().await?;
-        let deployment = Self { nodes: vec![a, b], sql, _worker: worker, redis, database, _machine: machine };
-        for node in &deployment.nodes {
-            let mut socket = deployment.subscriber(node, ADMIN_TOKEN, &json!({"collection": "site_settings"})).await?.0;
-            let deadline = Instant::now() + LIMIT;
-            while socket.take(1, Duration::from_millis(200)).await.is_empty() {
-                ensure!(Instant::now() < deadline, "no change came through");
-                deployment.sql.batch_execute("update site_settings set site_name = 'live'").await?;
-            }
-        }
-        Ok(deployment)
+        Ok(Self { nodes: vec![a, b], sql, _worker: worker, redis, database, _machine: machine })
     }
 
     /// Connects and subscribes; gives the first message too.

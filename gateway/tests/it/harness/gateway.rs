@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 use service_runtime::guarded_process::{GuardedProcess, Launch, Signal, free_port, tail};
 use tokio::net::TcpStream;
 
@@ -89,6 +90,11 @@ impl Program {
         base.into_iter().fold(Self::new(&gateway_path(), arguments), |program, (name, value)| program.env(name, value))
     }
 
+    /// A worker that publishes the changes of `database` to the Redis at `redis`.
+    pub(crate) fn worker(database: &Database, redis: String) -> Result<Self> {
+        Ok(Self::new(&change_capture_path()?, &["run"]).database(database).env("REDIS", redis).env("CONFIG_PATH", "/dev/null"))
+    }
+
     /// Sets one variable.
     pub(crate) fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.insert(name.to_owned(), value.into());
@@ -131,6 +137,23 @@ impl Program {
         .with_context(|| format!("starting {}", self.path.display()))?;
         let pid = process.pid();
         Ok(Running { process: Mutex::new(process), log, pid })
+    }
+
+    /// Starts a worker and waits until it leads and everything that is captured so far is published. What happened to a table
+    /// before it had triggers is told by a reset, which who counts messages must not meet.
+    pub(crate) async fn lead(self) -> Result<Running> {
+        let mut ask = tokio::process::Command::new(&self.path);
+        ask.args(["status", "--json"]).env_clear().envs(&self.env).kill_on_drop(true);
+        let worker = self.start()?;
+        let leads = eventually("the worker leads and has published what there was", START_LIMIT, || {
+            let answer = ask.output();
+            async {
+                let status: Value = serde_json::from_slice(&answer.await?.stdout).unwrap_or_default();
+                Ok((status["leader"].is_object() && status["outbox_events"] == 0).then_some(()))
+            }
+        });
+        leads.await.with_context(|| worker.output())?;
+        Ok(worker)
     }
 
     /// Starts it on a free port and waits until it accepts connections there.
