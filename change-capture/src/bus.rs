@@ -83,12 +83,36 @@ pub enum BusError {
 /// The way from the worker to the gateway nodes.
 pub trait Bus: Send + Sync + 'static {
     /// Says who leads, in which epoch, and where every stream stands, before the first publish of a leadership and after
-    /// [`BusError::Lost`]. Streams that lost their tail are emptied (they could only replay with a hole), missing heads
-    /// restored; every feed then checks its place again.
+    /// [`BusError::Lost`]. Streams that end before their head are emptied (they could only replay with a hole), missing heads
+    /// restored, `tail` is published as [`Bus::publish`] does; every feed then checks its place again.
+    ///
+    /// `tail` are published events that the bus [lacks](Bus::lacks), in order; the heads are those before it.
     ///
     /// # Errors
     /// [`BusError::Fenced`], [`BusError::Ahead`], [`BusError::Unavailable`].
-    fn open<'a>(&'a self, fence: Fence, epoch: Epoch, heads: &'a [KnownHead]) -> BoxFuture<'a, Result<(), BusError>>;
+    fn open<'a>(
+        &'a self,
+        fence: Fence,
+        epoch: Epoch,
+        heads: &'a [KnownHead],
+        tail: &'a [Arc<ChangeEvent>],
+    ) -> BoxFuture<'a, Result<(), BusError>>;
+
+    /// Whether some stream ends before the head that is known to be published: the bus lost events.
+    ///
+    /// # Errors
+    /// [`BusError::Unavailable`].
+    fn lacks<'a>(&'a self, epoch: Epoch, heads: &'a [KnownHead]) -> BoxFuture<'a, Result<bool, BusError>> {
+        Box::pin(async move {
+            for known in heads {
+                let needed = StreamHead { epoch, sequence: known.published };
+                if self.head(&known.collection).await?.is_none_or(|head| head < needed) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
 
     /// Whether the bus still is as the leader with this fence opened it, and has what was published lately. Cheap: a leader asks
     /// now and then, so that a store that lost everything, or its tail, is set up again before the next change.

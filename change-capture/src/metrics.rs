@@ -21,6 +21,7 @@ pub const METRICS: &[&Metric] = &[
     &PUBLISH_LAG,
     &PUBLISH_FAILURES,
     &BUS_REOPENED,
+    &REPUBLISHED,
     &EPOCHS,
     &ROTATIONS,
     &UNREADABLE,
@@ -51,6 +52,8 @@ const PUBLISH_LAG: Metric = Metric::histogram(
 const PUBLISH_FAILURES: Metric = Metric::counter("tidegate_capture_publish_failures_total", "Publishes that failed and were tried again.");
 const BUS_REOPENED: Metric =
     Metric::counter("tidegate_capture_bus_reopened_total", "Times that the bus had lost its place and was opened again.");
+const REPUBLISHED: Metric =
+    Metric::counter("tidegate_capture_republished_events_total", "Events that the bus had lost and got again from the outbox.");
 const EPOCHS: Metric = Metric::counter("tidegate_capture_epochs_total", "Times that a new epoch had to begin: all clients read again.");
 const ROTATIONS: Metric = Metric::counter("tidegate_capture_rotations_total", "Rotations of the outbox.");
 const UNREADABLE: Metric = Metric::counter("tidegate_capture_unreadable_total", "Events whose rows could not be read and became a reset.");
@@ -87,6 +90,8 @@ pub struct CaptureMetrics {
     pub publish_failures: IntCounter,
     /// Times that the bus had lost its place and was opened again.
     pub bus_reopened: IntCounter,
+    /// Events that the bus had lost and got again from the outbox.
+    pub republished: IntCounter,
     /// Times that a new epoch had to begin.
     pub epochs: IntCounter,
     /// Tables with capture triggers.
@@ -120,6 +125,7 @@ impl CaptureMetrics {
             fence: registered(FENCE.int_gauge(), registry)?,
             publish_failures: registered(PUBLISH_FAILURES.int_counter(), registry)?,
             bus_reopened: registered(BUS_REOPENED.int_counter(), registry)?,
+            republished: registered(REPUBLISHED.int_counter(), registry)?,
             epochs: registered(EPOCHS.int_counter(), registry)?,
             tables_captured: registered(TABLES_CAPTURED.int_gauge(), registry)?,
             tables_skipped: registered(TABLES_SKIPPED.int_gauge(), registry)?,

@@ -19,6 +19,7 @@ mod ledger;
 mod maintenance;
 mod outbox;
 mod standby;
+mod tail;
 mod trace;
 mod wake;
 

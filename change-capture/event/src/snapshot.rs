@@ -26,6 +26,12 @@ impl Snapshot {
     pub fn contains(&self, transaction: TransactionId) -> bool {
         transaction.0 < self.xmin || (transaction.0 < self.xmax && self.in_progress.binary_search(&transaction.0).is_err())
     }
+
+    /// The first transaction that had not begun.
+    #[must_use]
+    pub const fn end(&self) -> TransactionId {
+        TransactionId(self.xmax)
+    }
 }
 
 impl fmt::Display for Snapshot {

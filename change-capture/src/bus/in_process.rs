@@ -73,7 +73,14 @@ impl State {
         if fence < self.fence { Err(BusError::Fenced(self.fence)) } else { Ok(()) }
     }
 
-    fn open(&mut self, fence: Fence, epoch: Epoch, heads: &[KnownHead]) -> Result<(), BusError> {
+    fn open(
+        &mut self,
+        fence: Fence,
+        epoch: Epoch,
+        heads: &[KnownHead],
+        tail: &[Arc<ChangeEvent>],
+        capacity: &BusCapacity,
+    ) -> Result<(), BusError> {
         self.check(fence)?;
         let known: HashMap<&str, &KnownHead> = heads.iter().map(|head| (&*head.collection, head)).collect();
         for (collection, stream) in &self.streams {
@@ -90,6 +97,14 @@ impl State {
             let stream = self.streams.entry(Arc::clone(&head.collection)).or_insert_with(|| CappedStream::new(place));
             if stream.head().sequence < head.published {
                 *stream = CappedStream::new(place);
+            }
+        }
+        let now = Instant::now();
+        for event in tail {
+            let refused =
+                self.streams.get_mut(&event.collection).is_none_or(|stream| stream.append(event, capacity, now) == Append::Refused);
+            if refused {
+                return Err(BusError::Lost(Arc::clone(&event.collection)));
             }
         }
         for feed in &mut self.feeds {
@@ -135,8 +150,14 @@ impl State {
 }
 
 impl Bus for InProcessBus {
-    fn open<'a>(&'a self, fence: Fence, epoch: Epoch, heads: &'a [KnownHead]) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(async move { self.0.with(|state| state.open(fence, epoch, heads)) })
+    fn open<'a>(
+        &'a self,
+        fence: Fence,
+        epoch: Epoch,
+        heads: &'a [KnownHead],
+        tail: &'a [Arc<ChangeEvent>],
+    ) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(async move { self.0.with(|state| state.open(fence, epoch, heads, tail, &self.0.capacity)) })
     }
 
     fn is_open<'a>(&'a self, fence: Fence, epoch: Epoch) -> BoxFuture<'a, Result<bool, BusError>> {

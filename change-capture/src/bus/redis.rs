@@ -33,6 +33,8 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest that a replica is expected to lag behind.
 const TAIL: Duration = Duration::from_secs(600);
+/// Events of a lost tail that are published at a time.
+const TAIL_EVENTS: usize = 500;
 
 /// The bus through Redis; clones share it.
 #[derive(Clone)]
@@ -133,7 +135,22 @@ impl Shared {
         Ok(())
     }
 
-    async fn open(&self, fence: Fence, epoch: Epoch, heads: &[KnownHead]) -> Result<(), BusError> {
+    async fn lacks(&self, epoch: Epoch, heads: &[KnownHead]) -> Result<bool, BusError> {
+        if heads.is_empty() {
+            return Ok(false);
+        }
+        let commands = heads.iter().map(|head| (Arc::clone(&head.collection), self.head_command(&head.collection))).collect();
+        let answers = self.reading.query_each(commands, None).await.map_err(unavailable)?;
+        for (answer, known) in answers.into_iter().zip(heads) {
+            let found = stream_head(redis::from_redis_value(answer).map_err(|error| unavailable(error.into()))?);
+            if found.is_none_or(|found| found < StreamHead { epoch, sequence: known.published }) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn open(&self, fence: Fence, epoch: Epoch, heads: &[KnownHead], tail: &[Arc<ChangeEvent>]) -> Result<(), BusError> {
         let mut command = redis::cmd("SMEMBERS");
         command.arg(self.names.collections());
         let present: Vec<String> = self.writing.query(&command).await.map_err(unavailable)?;
@@ -162,6 +179,10 @@ impl Shared {
                 (Arc::clone(&head.collection), command)
             });
             self.run(commands.collect(), &self.scripts.open).await?;
+        }
+        // Before anybody is told to look: whoever missed these finds them in the stream.
+        for events in tail.chunks(TAIL_EVENTS) {
+            self.publish(fence, events).await?;
         }
         let mut command = redis::cmd("EVALSHA");
         command.arg(self.scripts.opened.get_hash()).arg(1);
@@ -316,8 +337,18 @@ impl Shared {
 }
 
 impl Bus for RedisBus {
-    fn open<'a>(&'a self, fence: Fence, epoch: Epoch, heads: &'a [KnownHead]) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(self.0.open(fence, epoch, heads))
+    fn open<'a>(
+        &'a self,
+        fence: Fence,
+        epoch: Epoch,
+        heads: &'a [KnownHead],
+        tail: &'a [Arc<ChangeEvent>],
+    ) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(self.0.open(fence, epoch, heads, tail))
+    }
+
+    fn lacks<'a>(&'a self, epoch: Epoch, heads: &'a [KnownHead]) -> BoxFuture<'a, Result<bool, BusError>> {
+        Box::pin(self.0.lacks(epoch, heads))
     }
 
     fn is_open<'a>(&'a self, fence: Fence, epoch: Epoch) -> BoxFuture<'a, Result<bool, BusError>> {

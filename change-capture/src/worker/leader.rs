@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use change_event::Sequence;
+use change_event::{ChangeEvent, Sequence};
 use service_runtime::Backoff;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -18,6 +18,7 @@ use super::batch::Batch;
 use super::control::Request;
 use super::ledger::Ledger;
 use super::outbox::{Found, Outbox};
+use super::tail::tail;
 use super::wake::Wake;
 use super::{Context, SessionError};
 use crate::bus::{BusError, KnownHead};
@@ -244,10 +245,24 @@ impl Leader<'_> {
         let mut adopted = false;
         let mut failures = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
         loop {
-            let heads = self.known_heads().await?;
-            let opened = self.context.bus.open(self.ledger.fence, self.ledger.epoch, &heads).await;
+            let mut heads = self.known_heads().await?;
+            let bus = &*self.context.bus;
+            let mut again = Vec::new();
+            let opened = match bus.lacks(self.ledger.epoch, &heads).await {
+                Ok(lacks) => {
+                    if lacks {
+                        again = self.tail(&mut heads).await?;
+                    }
+                    bus.open(self.ledger.fence, self.ledger.epoch, &heads, &again).await
+                }
+                Err(error) => Err(error),
+            };
             match opened {
                 Ok(()) => {
+                    if !again.is_empty() {
+                        tracing::info!(events = again.len(), "the bus got again from the outbox what it had lost");
+                        self.context.metrics.republished.inc_by(again.len() as u64);
+                    }
                     self.bus_checked = Instant::now();
                     self.context.metrics.fence.set(super::ledger::signed(self.ledger.fence.0));
                     return Ok(());
@@ -357,6 +372,15 @@ impl Leader<'_> {
             // The next publish or check will tell.
             Err(_) => Ok(()),
         }
+    }
+
+    /// What the outbox still has of what the bus should hold; `heads` become those before it.
+    async fn tail(&self, heads: &mut [KnownHead]) -> Result<Vec<Arc<ChangeEvent>>, SessionError> {
+        let tail = tail(&self.session.client, &self.outbox, &self.ledger, &self.context.metrics).await?;
+        for head in heads {
+            head.published = tail.before.get(&head.collection).copied().unwrap_or(head.published);
+        }
+        Ok(tail.events)
     }
 
     async fn known_heads(&self) -> Result<Vec<KnownHead>, SessionError> {

@@ -28,6 +28,18 @@ const TURN: u64 = 20_000;
 /// The heads of all collections.
 pub(super) type Heads = HashMap<Arc<str>, Sequence>;
 
+/// One record as it stands in the ledger.
+#[derive(Debug)]
+pub(super) struct Record {
+    id: i64,
+    pub(super) boundary: String,
+    pub(super) heads: Heads,
+    /// Whether `heads` are all that there were, rather than those that had moved.
+    pub(super) whole: bool,
+    settled: bool,
+    second: bool,
+}
+
 /// Where this leadership stands.
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -51,14 +63,9 @@ impl Ledger {
     pub(super) async fn take_over(client: &Client) -> Result<Self, DatabaseError> {
         let row = client.query_one("select nextval('tidegate.fence'), epoch from tidegate.control", &[]).await?;
         let (fence, epoch): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        let rows = client
-            .query(
-                "select l.id, l.boundary::text, l.heads::text, l.settled, l.tableoid = 'tidegate.ledger_1'::regclass
-                   from (select *, tableoid from tidegate.ledger_0 union all select *, tableoid from tidegate.ledger_1) l
-                  where l.id >= coalesce((select max(id) from tidegate.ledger where whole), 0) order by l.id",
-                &[],
-            )
-            .await?;
+        let records = Self::records(client).await?;
+        let first = records.iter().rposition(|record| record.whole).unwrap_or(0);
+        let records = records.get(first..).unwrap_or_default();
         let mut ledger = Self {
             epoch: Epoch(unsigned(epoch)?),
             fence: Fence(unsigned(fence)?),
@@ -68,27 +75,47 @@ impl Ledger {
             unrecorded: Heads::new(),
             table: 0,
             next_id: 1,
-            records: u64::try_from(rows.len()).unwrap_or(TURN),
+            records: u64::try_from(records.len()).unwrap_or(TURN),
         };
-        for row in &rows {
-            let (boundary, heads): (String, String) = (row.try_get(1)?, row.try_get(2)?);
-            let heads: HashMap<Arc<str>, Sequence> =
-                serde_json::from_str(&heads).map_err(|_| DatabaseError::Unexpected("heads in the ledger"))?;
+        for record in records {
             // A later record proves that the batch before it was published.
-            if let Some(published) = ledger.pending.replace(boundary) {
+            if let Some(published) = ledger.pending.replace(record.boundary.clone()) {
                 ledger.boundary = published;
             }
-            if row.try_get(3)? {
+            if record.settled {
                 ledger.boundary = ledger.pending.take().unwrap_or_default();
             }
-            ledger.heads.extend(heads);
-            ledger.next_id = row.try_get::<_, i64>(0)? + 1;
-            ledger.table = usize::from(row.try_get::<_, bool>(4)?);
+            ledger.heads.extend(record.heads.iter().map(|(collection, head)| (Arc::clone(collection), *head)));
+            ledger.next_id = record.id + 1;
+            ledger.table = usize::from(record.second);
         }
-        if rows.is_empty() {
+        if records.is_empty() {
             ledger.turn(client).await?;
         }
         Ok(ledger)
+    }
+
+    /// Every record that is still there, oldest first; those of earlier epochs too.
+    pub(super) async fn records(client: &Client) -> Result<Vec<Record>, DatabaseError> {
+        let rows = client
+            .query(
+                "select l.id, l.boundary::text, l.heads::text, l.whole, l.settled, l.tableoid = 'tidegate.ledger_1'::regclass
+                   from (select *, tableoid from tidegate.ledger_0 union all select *, tableoid from tidegate.ledger_1) l order by l.id",
+                &[],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Record {
+                    id: row.try_get(0)?,
+                    boundary: row.try_get(1)?,
+                    heads: serde_json::from_str(row.try_get(2)?).map_err(|_| DatabaseError::Unexpected("heads in the ledger"))?,
+                    whole: row.try_get(3)?,
+                    settled: row.try_get(4)?,
+                    second: row.try_get(5)?,
+                })
+            })
+            .collect()
     }
 
     /// The table that takes the next record, its id, and the heads that it has to hold.

@@ -65,6 +65,7 @@ pub(super) struct Outbox {
     take_carefully: [Statement; 2],
     stream: Statement,
     count: Statement,
+    newest: Statement,
 }
 
 impl Outbox {
@@ -86,6 +87,14 @@ impl Outbox {
                     "with {}, fresh as ({}) select f.collection, count(*) from fresh f group by f.collection",
                     snapshots("$2::text::pg_snapshot"),
                     fresh()
+                ))
+                .await?,
+            newest: client
+                .prepare(&format!(
+                    "select {OUTPUT} from (
+                       select o.*, sum(coalesce(octet_length(o.rows), 0)) over (order by o.xid desc, o.id desc) as running
+                         from (select {COLUMNS} from tidegate.outbox o order by o.xid desc limit $1::int8) o) f
+                      where f.running <= $2::int8"
                 ))
                 .await?,
         })
@@ -125,6 +134,12 @@ impl Outbox {
     pub(super) async fn stream(&self, client: &Client, after: &str, until: &str) -> Result<OutboxStream, DatabaseError> {
         let parameters: [&(dyn ToSql + Sync); 2] = [&after, &until];
         Ok(OutboxStream(Box::pin(client.query_raw(&self.stream, parameters).await?)))
+    }
+
+    /// The rows of the newest transactions, published or not: at most so many rows and bytes, in no order. The oldest
+    /// transaction may be there in part.
+    pub(super) async fn newest(&self, client: &Client, rows: i64, bytes: i64) -> Result<Vec<OutboxRow>, DatabaseError> {
+        client.query(&self.newest, &[&rows, &bytes]).await?.iter().map(OutboxRow::read).collect()
     }
 
     /// How many events each collection has between two snapshots.
@@ -186,7 +201,7 @@ fn fresh() -> String {
 }
 
 /// As [`ORDER`].
-fn sort(rows: &mut [OutboxRow]) {
+pub(super) fn sort(rows: &mut [OutboxRow]) {
     let mut last: HashMap<u64, i64> = HashMap::new();
     for row in rows.iter() {
         let id = last.entry(row.xid).or_insert(row.id);

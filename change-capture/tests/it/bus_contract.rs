@@ -139,7 +139,7 @@ async fn expect(seen: &mut Collector, items: &[&str]) {
 }
 
 async fn delivers_in_order_to_those_who_subscribed(ends: Ends) {
-    ends.worker.open(Fence(1), E, &[]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[], &[]).await.unwrap();
     let mut first = Collector::subscribe(&*ends.node, &["a", "b"]).await;
     let mut second = Collector::subscribe(&*ends.node, &["b"]).await;
     let mixed = [events("a", 1..=1), events("b", 1..=1), events("a", 2..=3), events("c", 1..=1), events("b", 2..=2)].concat();
@@ -166,7 +166,7 @@ async fn delivers_in_order_to_those_who_subscribed(ends: Ends) {
 }
 
 async fn a_subscription_joins_the_stream_exactly(ends: Ends) {
-    ends.worker.open(Fence(1), E, &[]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[], &[]).await.unwrap();
     let feed = Collector::subscribe(&*ends.node, &[]).await;
     assert_eq!(feed.control.subscribe("quiet").await.unwrap(), at(0));
     let worker = Arc::clone(&ends.worker);
@@ -198,7 +198,7 @@ async fn who_subscribed_before_any_leader_misses_nothing(ends: Ends) {
     let collections: Vec<String> = (0..100).map(|number| format!("c{number}")).collect();
     let names: Vec<&str> = collections.iter().map(String::as_str).collect();
     let mut seen = Collector::subscribe(&*ends.node, &names).await;
-    ends.worker.open(Fence(1), E, &[]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[], &[]).await.unwrap();
     for collection in &collections {
         ends.worker.publish(Fence(1), &events(collection, 1..=1)).await.unwrap();
     }
@@ -215,12 +215,12 @@ async fn who_subscribed_before_any_leader_misses_nothing(ends: Ends) {
 }
 
 async fn publishing_again_changes_nothing(ends: Ends) {
-    ends.worker.open(Fence(1), E, &[]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[], &[]).await.unwrap();
     let mut seen = Collector::subscribe(&*ends.node, &["a"]).await;
     ends.worker.publish(Fence(1), &events("a", 1..=3)).await.unwrap();
     ends.worker.publish(Fence(1), &events("a", 1..=3)).await.unwrap();
     // A successor repeats the last batch, of which it knows that it may be out.
-    ends.worker.open(Fence(2), E, &[known("a", 1, 4)]).await.unwrap();
+    ends.worker.open(Fence(2), E, &[known("a", 1, 4)], &[]).await.unwrap();
     ends.worker.publish(Fence(2), &events("a", 2..=5)).await.unwrap();
     expect(&mut seen, &["a1", "a2", "a3", "a4", "a5"]).await;
     assert_eq!(ends.node.head("a").await.unwrap(), Some(at(5)));
@@ -228,10 +228,11 @@ async fn publishing_again_changes_nothing(ends: Ends) {
 }
 
 async fn an_older_fence_is_refused(ends: Ends) {
-    ends.worker.open(Fence(1), E, &[]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[], &[]).await.unwrap();
     ends.worker.publish(Fence(1), &events("a", 1..=1)).await.unwrap();
-    ends.worker.open(Fence(2), E, &[known("a", 1, 1)]).await.unwrap();
-    for refused in [ends.worker.publish(Fence(1), &events("a", 2..=2)).await, ends.worker.open(Fence(1), E, &[known("a", 1, 1)]).await] {
+    ends.worker.open(Fence(2), E, &[known("a", 1, 1)], &[]).await.unwrap();
+    for refused in [ends.worker.publish(Fence(1), &events("a", 2..=2)).await, ends.worker.open(Fence(1), E, &[known("a", 1, 1)], &[]).await]
+    {
         assert!(matches!(refused, Err(BusError::Fenced(Fence(2)))), "{refused:?}");
     }
     assert!(!ends.worker.is_open(Fence(1), E).await.unwrap());
@@ -240,14 +241,14 @@ async fn an_older_fence_is_refused(ends: Ends) {
 }
 
 async fn a_hole_is_refused_until_the_bus_is_opened_again(ends: Ends) {
-    ends.worker.open(Fence(1), E, &[]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[], &[]).await.unwrap();
     let mut seen = Collector::subscribe(&*ends.node, &["a"]).await;
     ends.worker.publish(Fence(1), &events("a", 1..=2)).await.unwrap();
     let refused = ends.worker.publish(Fence(1), &events("a", 4..=5)).await;
     assert!(matches!(refused, Err(BusError::Lost(_))), "{refused:?}");
     expect(&mut seen, &["a1", "a2"]).await;
     // The leader knows that 3 was published: whoever has not seen it must hear of the gap.
-    ends.worker.open(Fence(1), E, &[known("a", 3, 3)]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[known("a", 3, 3)], &[]).await.unwrap();
     expect(&mut seen, &["gap a Trimmed"]).await;
     ends.worker.publish(Fence(1), &events("a", 4..=5)).await.unwrap();
     expect(&mut seen, &["a4", "a5"]).await;
@@ -256,13 +257,13 @@ async fn a_hole_is_refused_until_the_bus_is_opened_again(ends: Ends) {
 }
 
 async fn a_bus_from_the_future_asks_for_a_new_epoch(ends: Ends) {
-    ends.worker.open(Fence(1), E, &[]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[], &[]).await.unwrap();
     ends.worker.publish(Fence(1), &[events("a", 1..=5), events("b", 1..=1)].concat()).await.unwrap();
-    let refused = ends.worker.open(Fence(2), E, &[known("a", 3, 4), known("b", 1, 1)]).await;
+    let refused = ends.worker.open(Fence(2), E, &[known("a", 3, 4), known("b", 1, 1)], &[]).await;
     assert!(matches!(refused, Err(BusError::Ahead(_))), "{refused:?}");
-    let refused = ends.worker.open(Fence(2), E, &[known("a", 5, 5)]).await;
+    let refused = ends.worker.open(Fence(2), E, &[known("a", 5, 5)], &[]).await;
     assert!(matches!(refused, Err(BusError::Ahead(_))), "a collection that the leader has never heard of: {refused:?}");
-    ends.worker.open(Fence(2), Epoch(E.0 + 1), &[]).await.unwrap();
+    ends.worker.open(Fence(2), Epoch(E.0 + 1), &[], &[]).await.unwrap();
     assert!(ends.node.read_after("a", at(3), 10).await.unwrap().is_none());
     let refused = ends.worker.publish(Fence(2), &events("a", 1..=1)).await;
     assert!(matches!(refused, Err(BusError::Lost(_))), "an event of the old epoch: {refused:?}");
@@ -270,19 +271,19 @@ async fn a_bus_from_the_future_asks_for_a_new_epoch(ends: Ends) {
 }
 
 async fn a_new_epoch_is_told_to_every_subscriber_even_without_an_event(ends: Ends) {
-    ends.worker.open(Fence(1), E, &[]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[], &[]).await.unwrap();
     let mut seen = Collector::subscribe(&*ends.node, &["a"]).await;
     ends.worker.publish(Fence(1), &events("a", 1..=1)).await.unwrap();
     expect(&mut seen, &["a1"]).await;
     let next = Epoch(E.0 + 1);
-    ends.worker.open(Fence(2), next, &[]).await.unwrap();
+    ends.worker.open(Fence(2), next, &[], &[]).await.unwrap();
     expect(&mut seen, &["gap a Epoch"]).await;
     ends.worker.publish(Fence(2), &[event("a", next, 1)]).await.unwrap();
     expect(&mut seen, &["a1"]).await;
 }
 
 async fn reads_back_whole_or_not_at_all(ends: Ends) {
-    ends.worker.open(Fence(1), E, &[]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[], &[]).await.unwrap();
     for sequence in 0..50 {
         ends.worker.publish(Fence(1), &events("a", sequence * 10 + 1..=sequence * 10 + 10)).await.unwrap();
     }
@@ -301,7 +302,7 @@ async fn reads_back_whole_or_not_at_all(ends: Ends) {
 }
 
 async fn the_stream_is_bounded_in_bytes(ends: Ends) {
-    ends.worker.open(Fence(1), E, &[]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[], &[]).await.unwrap();
     for sequence in 1..=100 {
         let mut big = ChangeEvent::clone(&event("a", E, sequence));
         big.rows[0].new = Some(RawValue::from_string(format!("\"{}\"", "x".repeat(2_000))).unwrap());
@@ -312,7 +313,7 @@ async fn the_stream_is_bounded_in_bytes(ends: Ends) {
 }
 
 async fn a_consumer_that_lags_gets_a_gap_and_then_what_is_new(ends: Ends) {
-    ends.worker.open(Fence(1), E, &[]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[], &[]).await.unwrap();
     let mut seen = Collector::subscribe(&*ends.node, &["a", "marker"]).await;
     let mut probe = Collector::subscribe(&*ends.node, &["a"]).await;
     ends.worker.publish(Fence(1), &events("a", 1..=20)).await.unwrap();
@@ -349,7 +350,7 @@ async fn topics_reach_their_subscribers(ends: Ends) {
 }
 
 async fn collections_with_odd_names_work(ends: Ends) {
-    ends.worker.open(Fence(1), E, &[]).await.unwrap();
+    ends.worker.open(Fence(1), E, &[], &[]).await.unwrap();
     let names = ["tidegate:schema", "with space", "{brace}", "ünï\u{2603}", "a}b"];
     let mut seen = Collector::subscribe(&*ends.node, &names).await;
     for name in names {
@@ -369,14 +370,14 @@ async fn bus_at(url: &str, capacity: BusCapacity) -> RedisBus {
 
 /// Opens the bus as often as it takes: Redis has just come back.
 async fn open(bus: &RedisBus, fence: u64, heads: &[KnownHead]) {
-    crate::harness::eventually("the bus opens", || async { bus.open(Fence(fence), E, heads).await.is_ok() }).await;
+    crate::harness::eventually("the bus opens", || async { bus.open(Fence(fence), E, heads, &[]).await.is_ok() }).await;
 }
 
 #[tokio::test]
 async fn a_restarted_redis_is_repaired_by_the_leader_and_missed_events_become_a_gap() {
     let mut redis = PrivateRedis::start(&[]).await.unwrap();
     let bus = redis_bus(&redis, BusCapacity::default()).await;
-    bus.open(Fence(1), E, &[]).await.unwrap();
+    bus.open(Fence(1), E, &[], &[]).await.unwrap();
     let mut seen = Collector::subscribe(&bus, &["a", "b"]).await;
     bus.publish(Fence(1), &[events("a", 1..=2), events("b", 1..=1)].concat()).await.unwrap();
     expect(&mut seen, &["a1", "a2", "b1"]).await;
@@ -396,7 +397,7 @@ async fn a_restarted_redis_is_repaired_by_the_leader_and_missed_events_become_a_
 async fn a_flushed_redis_is_noticed_and_costs_nobody_an_event() {
     let redis = PrivateRedis::start(&[]).await.unwrap();
     let bus = redis_bus(&redis, BusCapacity::default()).await;
-    bus.open(Fence(1), E, &[]).await.unwrap();
+    bus.open(Fence(1), E, &[], &[]).await.unwrap();
     let mut seen = Collector::subscribe(&bus, &["a"]).await;
     bus.publish(Fence(1), &events("a", 1..=2)).await.unwrap();
     expect(&mut seen, &["a1", "a2"]).await;
@@ -404,7 +405,7 @@ async fn a_flushed_redis_is_noticed_and_costs_nobody_an_event() {
     redis::cmd("FLUSHALL").query_async::<()>(&mut admin).await.unwrap();
     assert!(!bus.is_open(Fence(1), E).await.unwrap());
     assert!(matches!(bus.publish(Fence(1), &events("a", 3..=3)).await, Err(BusError::Lost(_))));
-    bus.open(Fence(1), E, &[known("a", 2, 2)]).await.unwrap();
+    bus.open(Fence(1), E, &[known("a", 2, 2)], &[]).await.unwrap();
     assert_eq!(bus.head("a").await.unwrap(), Some(at(2)), "the same epoch, the same place");
     bus.publish(Fence(1), &events("a", 3..=3)).await.unwrap();
     expect(&mut seen, &["a3"]).await;
@@ -414,7 +415,7 @@ async fn a_flushed_redis_is_noticed_and_costs_nobody_an_event() {
 async fn a_cut_subscriber_reads_what_it_missed_from_the_stream() {
     let redis = PrivateRedis::start(&[]).await.unwrap();
     let bus = redis_bus(&redis, BusCapacity::default()).await;
-    bus.open(Fence(1), E, &[]).await.unwrap();
+    bus.open(Fence(1), E, &[], &[]).await.unwrap();
     let mut seen = Collector::subscribe(&bus, &["a"]).await;
     let mut admin = redis::Client::open(redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
     for round in 0..3 {
@@ -445,7 +446,7 @@ async fn a_cut_subscriber_reads_what_it_missed_from_the_stream() {
 async fn a_node_of_the_cluster_that_restarts_empty_is_repaired() {
     let mut redis = PrivateRedisCluster::start().await.unwrap();
     let bus = bus_at(&redis.url(), BusCapacity::default()).await;
-    bus.open(Fence(1), E, &[]).await.unwrap();
+    bus.open(Fence(1), E, &[], &[]).await.unwrap();
     let names: Vec<String> = (0..12).map(|number| format!("c{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut seen = Collector::subscribe(&bus, &names).await;
@@ -457,7 +458,7 @@ async fn a_node_of_the_cluster_that_restarts_empty_is_repaired() {
     // Its keys are gone, and it keeps its slots.
     redis.nodes()[1].restart().await.unwrap();
     let heads: Vec<KnownHead> = names.iter().map(|name| known(name, 1, 1)).collect();
-    crate::harness::eventually("the bus opens", || async { bus.open(Fence(1), E, &heads).await.is_ok() }).await;
+    crate::harness::eventually("the bus opens", || async { bus.open(Fence(1), E, &heads, &[]).await.is_ok() }).await;
     crate::harness::eventually("the bus takes events", || async { bus.publish(Fence(1), &round(2)).await.is_ok() }).await;
     bus.publish(Fence(1), &round(3)).await.unwrap();
     // Every collection gets to the end, and where an event is missing a gap stands in its place.
@@ -487,7 +488,7 @@ async fn a_node_of_the_cluster_that_restarts_empty_is_repaired() {
 async fn a_lost_message_is_found_by_the_regular_look() {
     let redis = PrivateRedis::start(&[]).await.unwrap();
     let bus = redis_bus(&redis, BusCapacity::default()).await;
-    bus.open(Fence(1), E, &[]).await.unwrap();
+    bus.open(Fence(1), E, &[], &[]).await.unwrap();
     let mut seen = Collector::subscribe(&bus, &["a"]).await;
     bus.publish(Fence(1), &events("a", 1..=1)).await.unwrap();
     expect(&mut seen, &["a1"]).await;
@@ -514,7 +515,7 @@ async fn a_lost_message_is_found_by_the_regular_look() {
 async fn an_event_of_a_newer_form_is_a_gap() {
     let redis = PrivateRedis::start(&[]).await.unwrap();
     let bus = redis_bus(&redis, BusCapacity::default()).await;
-    bus.open(Fence(1), E, &[]).await.unwrap();
+    bus.open(Fence(1), E, &[], &[]).await.unwrap();
     let mut seen = Collector::subscribe(&bus, &["a"]).await;
     let mut admin = redis::Client::open(redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
     let channel = ChannelNames::new("faults").channel("a");
@@ -530,7 +531,7 @@ async fn the_stream_is_bounded_in_age() {
     let redis = PrivateRedis::start(&[]).await.unwrap();
     let capacity = BusCapacity { stream_age: Duration::from_millis(300), ..BusCapacity::default() };
     let bus = redis_bus(&redis, capacity).await;
-    bus.open(Fence(1), E, &[]).await.unwrap();
+    bus.open(Fence(1), E, &[], &[]).await.unwrap();
     bus.publish(Fence(1), &events("a", 1..=3)).await.unwrap();
     assert_eq!(bus.read_after("a", at(0), 9).await.unwrap().map(|events| events.len()), Some(3));
     crate::harness::eventually("the stream expires", || async { bus.read_after("a", at(0), 9).await.unwrap().is_none() }).await;

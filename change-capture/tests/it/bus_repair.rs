@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use change_capture::bus::{BusCapacity, FeedItem, GapReason, RedisBus};
+use change_capture::bus::{BusCapacity, FeedItem, RedisBus};
 use change_event::{ChannelNames, Epoch};
 use service_runtime::testkit::PrivateRedis;
 use service_runtime::{CancellationToken, Tasks};
@@ -105,9 +105,10 @@ fn changes(items: Vec<String>) -> Vec<String> {
     items.into_iter().filter(|item| item != "back" && item != "away").collect()
 }
 
-/// A replica takes over that never got the last events: whoever has them goes on, whoever lacks them is told.
+/// A replica takes over that never got the last events. The outbox still has them: whoever lacks them gets them, whoever has
+/// them hears of nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_promoted_replica_without_the_tail_costs_only_those_who_missed_it() {
+async fn a_promoted_replica_gets_the_tail_that_it_lacks() {
     let primary = PrivateRedis::start(&[]).await.unwrap();
     let port = primary.port().to_string();
     let replica = PrivateRedis::start(&["--replicaof", "127.0.0.1", &port, "--repl-diskless-sync-delay", "0"]).await.unwrap();
@@ -134,19 +135,42 @@ async fn a_promoted_replica_without_the_tail_costs_only_those_who_missed_it() {
     drop(primary);
     // Without any change: whoever lacks an event must not wait for the next one to learn of it.
     far.turn(Way::To(replica.port()));
-    let told = async {
-        loop {
-            if let FeedItem::Gap { reason, .. } = behind.next().await {
-                break reason;
-            }
-        }
-    };
-    assert_eq!(told.await, GapReason::Trimmed);
+    let (items, after) = until(&mut behind, 2).await;
+    assert_eq!((changes(items), after), (vec!["2".to_owned()], epoch));
+    eventually("it counts what it published again", || async { worker.metrics.republished.get() > 0 }).await;
     assert!(worker.metrics.bus_reopened.get() > 0);
     database.run(&["insert into t values (3)"]).await;
     let (items, after) = until(&mut up_to_date, 3).await;
     assert_eq!((changes(items), after), (vec!["3".to_owned()], epoch), "nothing twice, nothing to read again, the same epoch");
     assert_eq!(changes(until(&mut behind, 3).await.0), ["3"]);
+    worker.stop().await;
+}
+
+/// Redis starts again without anything while a node is cut off from it. The outbox still has what the node missed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_lost_everything_is_filled_again() {
+    let mut redis = PrivateRedis::start(&[]).await.unwrap();
+    let far = Proxy::start(redis.port()).await;
+    let near = Proxy::start(redis.port()).await;
+    let database = Database::create().await;
+    database.run(&[T]).await;
+    let worker = Worker::start(database.worker_config(), Arc::new(near.bus(BusCapacity::default()).await));
+    worker.synchronise().await;
+    let mut whole = Collector::subscribe(&near.bus(BusCapacity::default()).await, &["t"]).await;
+    let mut cut = Collector::subscribe(&far.bus(BusCapacity::default()).await, &["t"]).await;
+    database.run(&["insert into t values (1)"]).await;
+    let (_, epoch) = until(&mut cut, 1).await;
+    far.turn(Way::Cut);
+    assert!(matches!(cut.next().await, FeedItem::Availability(false)));
+    database.run(&["insert into t values (2)", "insert into t values (3)"]).await;
+    assert_eq!(until(&mut whole, 3).await.0, ["1", "2", "3"], "published, and lost with this Redis");
+    redis.kill().unwrap();
+    database.run(&["insert into t values (4)"]).await;
+    redis.restart().await.unwrap();
+    far.turn(Way::To(redis.port()));
+    let (items, after) = until(&mut cut, 4).await;
+    assert_eq!((changes(items), after), (["2", "3", "4"].map(str::to_owned).to_vec(), epoch));
+    assert_eq!(changes(until(&mut whole, 4).await.0), ["4"]);
     worker.stop().await;
 }
 

@@ -286,8 +286,14 @@ impl FaultyBus {
 }
 
 impl Bus for FaultyBus {
-    fn open<'a>(&'a self, fence: Fence, epoch: Epoch, heads: &'a [KnownHead]) -> BoxFuture<'a, Result<(), BusError>> {
-        self.inner.open(fence, epoch, heads)
+    fn open<'a>(
+        &'a self,
+        fence: Fence,
+        epoch: Epoch,
+        heads: &'a [KnownHead],
+        tail: &'a [Arc<ChangeEvent>],
+    ) -> BoxFuture<'a, Result<(), BusError>> {
+        self.inner.open(fence, epoch, heads, tail)
     }
     fn is_open<'a>(&'a self, fence: Fence, epoch: Epoch) -> BoxFuture<'a, Result<bool, BusError>> {
         self.inner.is_open(fence, epoch)

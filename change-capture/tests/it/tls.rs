@@ -194,7 +194,7 @@ async fn redis_is_reached_by_tls_and_a_wrong_certificate_is_refused() {
     let url = format!("rediss://127.0.0.1:{port}/");
     let right = [("REDIS", &*url), ("REDIS_TLS__CA_FILE", &*authority)];
     let (worker, node) = (bus(&right).await.unwrap(), bus(&right).await.unwrap());
-    worker.open(Fence(1), Epoch(7), &[]).await.unwrap();
+    worker.open(Fence(1), Epoch(7), &[], &[]).await.unwrap();
     let feed = Collector::subscribe(&node, &[]).await;
     assert_eq!(feed.control.subscribe("a").await.unwrap().epoch, Epoch(7), "commands and subscriptions work");
     for accepted in [
