@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use service_runtime::guarded_process::Signal;
 use service_runtime::testkit::PrivateRedis;
 use tokio::sync::RwLockReadGuard;
 use tokio_postgres::Client;
@@ -16,8 +17,9 @@ use crate::conformance::{Baseline, Fixture};
 use crate::harness::gateway::{ADMIN_TOKEN, Gateway, Program, Running};
 use crate::harness::postgres::Database;
 use crate::harness::socket::Socket;
-use crate::harness::{beside_others, run};
+use crate::harness::{beside_others, eventually, run};
 
+const LIMIT: Duration = Duration::from_secs(30);
 /// Rights of the fixture's reader: the policy that holds them.
 const READER: &str = "tok-reader";
 
@@ -102,6 +104,75 @@ const HISTORY: [&str; 9] = [
     "insert into tags (label) values ('four') on conflict (label) do update set label = 'seven'",
     "insert into tags (label) values ('last')",
 ];
+
+/// Neither a Redis that starts again without anything nor a process that is bus and node in one loses what a client is to go on from:
+/// the outbox still has it.
+#[test]
+fn a_client_goes_on_though_the_bus_lost_everything() {
+    run(async {
+        let query = json!({"collection": "tags", "query": {"fields": ["id", "label"], "limit": -1}, "resume": true});
+        let mut deployment = Deployment::start().await?;
+        let (mut socket, init) = deployment.subscriber(&deployment.nodes[0], ADMIN_TOKEN, &query).await?;
+        deployment.sql.batch_execute("insert into tags (label) values ('heard')").await?;
+        let heard = until(&mut socket, "heard").await?.pop().context("the create")?;
+        drop(socket);
+        for label in ["missed", "missed too"] {
+            deployment.sql.execute("insert into tags (label) values ($1)", &[&label]).await?;
+        }
+        deployment.redis.kill()?;
+        deployment.redis.restart().await?;
+        deployment.sql.batch_execute("insert into tags (label) values ('later')").await?;
+        for node in &deployment.nodes {
+            eventually("the node has the bus back", LIMIT, || async { Ok((node.ready().await? == 200).then_some(())) }).await?;
+        }
+        let (mut watcher, _) = deployment.subscriber(&deployment.nodes[1], ADMIN_TOKEN, &json!({"collection": "tags"})).await?;
+        deployment.sql.batch_execute("insert into tags (label) values ('open')").await?;
+        until(&mut watcher, "\"open\"").await?;
+        for (from, labels) in [(&heard, ["missed", "missed too", "later", "open"].as_slice()), (&init, &["heard", "missed"])] {
+            let mut again = query.clone();
+            again["resume"] = json!(position(from)?);
+            let (mut socket, first) = deployment.subscriber(&deployment.nodes[1], ADMIN_TOKEN, &again).await?;
+            ensure!(first["event"] == "resume", "{first}");
+            for label in labels {
+                let message = socket.next().await?;
+                ensure!(message["event"] == "create" && message["data"][0]["label"] == *label, "{label}: {message}");
+            }
+        }
+        deployment.stop().await?;
+
+        let _machine = beside_others().await;
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let standalone = || Program::gateway(&["standalone"]).database(&database).listen();
+        let (first, sql) = (standalone().await?, database.connect().await?);
+        let mut socket = first.connect(ADMIN_TOKEN).await?;
+        let mut subscribe = json!({"type": "subscribe", "uid": "s"});
+        subscribe.as_object_mut().context("an object")?.extend(query.as_object().context("an object")?.clone());
+        socket.ask(subscribe.clone()).await?;
+        sql.batch_execute("insert into tags (label) values ('heard')").await?;
+        let heard = until(&mut socket, "heard").await?.pop().context("the create")?;
+        drop(socket);
+        sql.batch_execute("insert into tags (label) values ('published')").await?;
+        let mut other = first.connect(ADMIN_TOKEN).await?;
+        other.ask(json!({"type": "subscribe", "collection": "tags"})).await?;
+        sql.batch_execute("update tags set label = label || '!' where label = 'published'").await?;
+        until(&mut other, "published!").await?;
+        first.running.signal(Signal::KILL)?;
+        first.running.ended(Duration::from_secs(10)).await?;
+        sql.batch_execute("insert into tags (label) values ('while it was away')").await?;
+        let second = standalone().await?;
+        let mut socket = second.connect(ADMIN_TOKEN).await?;
+        subscribe["resume"] = json!(position(&heard)?);
+        let resumed = socket.ask(subscribe).await?;
+        ensure!(resumed["event"] == "resume", "{resumed}");
+        for (event, label) in [("create", "published"), ("update", "published!"), ("create", "while it was away")] {
+            let message = socket.next().await?;
+            ensure!(message["event"] == event && message["data"][0]["label"] == label, "{label}: {message}");
+        }
+        second.stop().await?;
+        drop((sql, first, other));
+        database.drop().await
+    });
+}
 
 /// From every message that the one who stayed has heard: who goes on from there, on the other node, hears the rest.
 #[test]
