@@ -20,6 +20,7 @@ mod check;
 mod column;
 mod comparison;
 mod condition;
+mod cover;
 mod datum;
 mod decimal;
 mod function;
@@ -38,6 +39,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use cover::Cover;
 pub use image::{ImageError, RowImage};
 pub use index::IndexValue;
 pub use membership::Membership;

@@ -228,7 +228,7 @@ impl CollectionTask {
         let mut group = Group::new(key.clone(), planned);
         self.remember_view(&mut group).await;
         self.metrics.groups.inc();
-        group.placement = self.index.insert(key.clone(), &group.equality_keys());
+        group.placement = self.index.insert(key.clone(), &group.covers());
         self.groups.insert(key.clone(), group);
         key
     }

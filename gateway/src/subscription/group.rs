@@ -6,9 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use access::plan::{Level, Root, Scalar};
-use access::row::{Membership, Order, Placement, Projection};
-use access::schema::Field;
+use access::plan::{Level, Root};
+use access::row::{Cover, Membership, Order, Placement, Projection};
 use change_capture::bus::StreamHead;
 use change_event::{Snapshot, TransactionId};
 use indexmap::IndexMap;
@@ -121,18 +120,18 @@ impl Group {
         }
     }
 
-    /// Fields and constants one of which every row that can concern the group has; empty where every row can.
-    pub(super) fn equality_keys(&self) -> Vec<(Arc<Field>, Vec<Scalar>)> {
+    /// What every row that can concern the group has; empty where every row can concern it.
+    pub(super) fn covers(&self) -> Vec<Cover> {
         let membership = match &self.view {
             View::Local { membership, .. } => Some(membership),
             View::Remembered { prefilter: membership, .. } | View::Aggregate { membership, .. } => membership.as_ref(),
         };
-        let mut keys = membership.map(|membership| membership.equality_keys().to_vec()).unwrap_or_default();
+        let mut covers = membership.map(|membership| membership.covers().to_vec()).unwrap_or_default();
         let item = self.key.item.as_ref().filter(|_| !matches!(self.view, View::Aggregate { .. }));
         if let Some((item, field)) = item.zip(self.planned.collection.key_field()) {
-            keys.push((Arc::clone(field), vec![Scalar::Text(item.to_string())]));
+            covers.push(Cover::value(field, item));
         }
-        keys
+        covers
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -111,6 +111,14 @@ impl Kind {
         })
     }
 
+    /// Whether values stand in an order that [`Datum::number`] keeps.
+    pub(super) const fn is_ordered(self) -> bool {
+        match self {
+            Self::Integer { .. } | Self::Single | Self::Double | Self::Numeric | Self::Calendar(_) => true,
+            Self::Boolean | Self::Uuid | Self::Text | Self::Padded => false,
+        }
+    }
+
     /// Text, which can be searched.
     pub(super) const fn is_text(self) -> bool {
         matches!(self, Self::Text | Self::Padded)
@@ -144,6 +152,11 @@ impl Kind {
 }
 
 impl Constant {
+    /// As [`Datum::number`].
+    pub(super) fn number(&self) -> Option<f64> {
+        self.datum()?.number()
+    }
+
     /// `None` never happens: numbers are stored in plain form.
     pub(super) fn datum(&self) -> Option<Datum<'_>> {
         Some(match self {
@@ -156,6 +169,20 @@ impl Constant {
 }
 
 impl Datum<'_> {
+    /// The nearest number: of two values the greater one is never mapped to the smaller number. Text has none.
+    pub(super) fn number(&self) -> Option<f64> {
+        Some(match self {
+            #[expect(clippy::cast_precision_loss, reason = "rounding keeps the order")]
+            Self::Integer(number) => *number as f64,
+            // NaN is above everything, and so is infinity.
+            Self::Float(number) if number.is_nan() => f64::INFINITY,
+            // Not -0, which equals 0.
+            Self::Float(number) => number + 0.0,
+            Self::Numeric(decimal) => decimal.number() + 0.0,
+            Self::Text(_) => return None,
+        })
+    }
+
     /// Postgres' order; `None` for values of different kinds.
     pub(super) fn compare(&self, other: &Datum<'_>) -> Option<Ordering> {
         match (self, other) {

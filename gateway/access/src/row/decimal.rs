@@ -1,6 +1,6 @@
 //! Exact comparison of `numeric` values by their digits.
 //!
-//! It must never go through a float: `numeric` has up to 131072 digits and every one of them counts.
+//! It must never compare through a float: `numeric` has up to 131072 digits and every one of them counts.
 //!
 //! Cost: linear in the number of digits; reading the plain form, which is all that Postgres prints, allocates nothing.
 
@@ -51,6 +51,16 @@ impl<'a> Decimal<'a> {
     }
 }
 
+impl Digits<'_> {
+    fn number(&self) -> f64 {
+        // Fifteen digits are exact in a float, so that the quotient is the nearest to what they say.
+        let digits = self.fraction.bytes().chain(std::iter::repeat(b'0')).take(15);
+        let fraction = digits.fold(0.0, |sum, digit| sum * 10.0 + f64::from(digit - b'0')) / 1e15;
+        let number = self.whole.parse().unwrap_or(0.0) + fraction;
+        if self.negative { -number } else { number }
+    }
+}
+
 impl Ord for Decimal<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
@@ -64,6 +74,15 @@ impl Ord for Decimal<'_> {
 }
 
 impl Decimal<'_> {
+    /// As [`super::datum::Datum::number`]: near the value, and never on the other side of another value's number.
+    pub(super) fn number(&self) -> f64 {
+        match self {
+            Self::NegativeInfinity => f64::NEG_INFINITY,
+            Self::Infinity | Self::NotANumber => f64::INFINITY,
+            Self::Finite(digits) => digits.number(),
+        }
+    }
+
     const fn rank(&self) -> u8 {
         match self {
             Self::NegativeInfinity => 0,

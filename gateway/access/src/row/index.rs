@@ -1,20 +1,25 @@
-//! Equality constants of a condition, and the values of an image that they are looked up by.
+//! The values of an image by which [`super::Cover`]s are looked up.
 //!
-//! It must never leave out a row that the condition admits: a key is given only where every admitted row has one of its
-//! values, and only for types whose equal values print alike.
+//! It must never show a value under which an equal one would not be found: what might print in two ways, or is not a value
+//! of its column's type, is unknown.
 
-use std::sync::Arc;
-
-use super::check::text;
-use super::datum::{Constant, Kind};
+use super::datum::{Kind, Reading};
 use super::image::RowImage;
-use crate::plan::{Comparison, Filter, Operand, Rows, RuleSet, Scalar, Test};
 use crate::schema::Field;
+
+/// The number that an image holds for the lookup of a field.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum IndexNumber {
+    /// Rounded. Groups whose range holds it may match.
+    Number(f64),
+    Null,
+    Unknown,
+}
 
 /// What an image holds for the lookup of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexValue<'i> {
-    /// Groups with an equal constant, compared as text with [`Scalar::Number`]'s or [`Scalar::Text`]'s, may match.
+    /// Groups with an equal constant may match.
     Value(&'i str),
     /// NULL: no group with a constant for this field matches.
     Null,
@@ -22,11 +27,8 @@ pub enum IndexValue<'i> {
     Unknown,
 }
 
-/// Fields and the values of which every admitted row has one.
-pub(super) type Keys = Vec<(Arc<Field>, Vec<Scalar>)>;
-
 impl RowImage<'_> {
-    /// The value of `field` in the form that [`super::Membership::equality_keys`] gives its constants.
+    /// The value of `field` in the form of [`super::Cover::value`].
     #[must_use]
     pub fn index_value(&self, field: &Field) -> IndexValue<'_> {
         let Some(column) = self.column(&field.name, 0) else { return IndexValue::Unknown };
@@ -43,68 +45,16 @@ impl RowImage<'_> {
             None => IndexValue::Unknown,
         }
     }
-}
 
-/// The keys of a filter and of the rules that admit rows.
-pub(super) fn keys(filter: Option<&Filter>, access: &RuleSet) -> Keys {
-    let mut keys = filter.map(of_filter).unwrap_or_default();
-    if let Rows::Matching(rules) = &access.rows {
-        let rules = rules.iter().map(|rule| access.rules.get(*rule).map(of_filter).unwrap_or_default());
-        join(&mut keys, either(rules));
-    }
-    keys
-}
-
-fn of_filter(filter: &Filter) -> Keys {
-    match filter {
-        Filter::And(members) => {
-            let mut keys = Keys::new();
-            members.iter().for_each(|member| join(&mut keys, of_filter(member)));
-            keys
+    /// The value of `field`, of this kind, as a number that stands where the value does in Postgres' order.
+    pub(super) fn index_number(&self, field: &Field, kind: Kind) -> IndexNumber {
+        let Some(column) = self.column(&field.name, 0) else { return IndexNumber::Unknown };
+        match kind.read(column) {
+            Reading::Null => IndexNumber::Null,
+            Reading::Value(value) => value.number().map_or(IndexNumber::Unknown, IndexNumber::Number),
+            Reading::Unreadable => IndexNumber::Unknown,
         }
-        Filter::Or(members) => either(members.iter().map(of_filter)),
-        Filter::Compare(comparison) => of_comparison(comparison).into_iter().collect(),
-        Filter::Related { .. } => Keys::new(),
     }
-}
-
-fn of_comparison(comparison: &Comparison) -> Option<(Arc<Field>, Vec<Scalar>)> {
-    let Operand::Column(field) = &comparison.operand else { return None };
-    if !comparison.path.is_empty() {
-        return None;
-    }
-    let kind = indexable(field)?;
-    let constant = |scalar: &Scalar| {
-        // NULL equals nothing, so that it adds no row.
-        let Some(text) = text(scalar) else { return Some(None) };
-        match kind.constant(text)? {
-            Constant::Integer(number) => Some(Some(Scalar::Number(number.to_string()))),
-            Constant::Text(text) => Some(Some(Scalar::Text(text.into()))),
-            Constant::Float(_) | Constant::Numeric(_) => None,
-        }
-    };
-    let mut values: Vec<Scalar> = match &comparison.test {
-        Test::Eq(scalar) => constant(scalar)?.into_iter().collect(),
-        Test::In(scalars) => scalars.iter().map(constant).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect(),
-        Test::Null
-        | Test::NotNull
-        | Test::Empty
-        | Test::NotEmpty
-        | Test::Neq(_)
-        | Test::Lt(_)
-        | Test::Lte(_)
-        | Test::Gt(_)
-        | Test::Gte(_)
-        | Test::Nin(_)
-        | Test::Between(_, _)
-        | Test::NotBetween(_, _)
-        | Test::Like(_)
-        | Test::Json(_)
-        | Test::Geometry { .. } => return None,
-    };
-    let mut seen = std::collections::HashSet::new();
-    values.retain(|value| seen.insert(value.clone()));
-    Some((Arc::clone(field), values))
 }
 
 /// Whether Postgres would print a whole number so.
@@ -119,34 +69,4 @@ pub(super) fn indexable(field: &Field) -> Option<Kind> {
         Kind::Integer { .. } | Kind::Uuid | Kind::Text => true,
         Kind::Single | Kind::Double | Kind::Numeric | Kind::Boolean | Kind::Calendar(_) | Kind::Padded => false,
     })
-}
-
-/// Both hold: of two constraints on a field the shorter one stays.
-fn join(keys: &mut Keys, others: Keys) {
-    for (field, values) in others {
-        match keys.iter_mut().find(|(known, _)| known.name == field.name) {
-            Some((_, known)) if known.len() > values.len() => *known = values,
-            Some(_) => {}
-            None => keys.push((field, values)),
-        }
-    }
-}
-
-/// One of them holds: only fields that all of them constrain, with the values of all.
-fn either(mut members: impl Iterator<Item = Keys>) -> Keys {
-    let Some(mut keys) = members.next() else { return Keys::new() };
-    for member in members {
-        keys.retain_mut(|(field, values)| match member.iter().find(|(other, _)| other.name == field.name) {
-            Some((_, others)) => {
-                for other in others {
-                    if !values.contains(other) {
-                        values.push(other.clone());
-                    }
-                }
-                true
-            }
-            None => false,
-        });
-    }
-    keys
 }

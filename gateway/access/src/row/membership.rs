@@ -4,14 +4,12 @@
 //!
 //! Cost of a test: see [`super::condition`]; of a compilation: linear in the plan, done once per subscription group.
 
-use std::sync::Arc;
-
 use super::condition::{Compiler, Condition, Doubt, Judge, Rules};
+use super::cover::{Cover, covers};
 use super::image::RowImage;
-use super::index::{Keys, keys};
 use super::{NotLocal, Verdict};
-use crate::plan::{Filter, Level, Rows, RuleSet, Scalar, Search};
-use crate::schema::{Collection, Field};
+use crate::plan::{Filter, Level, Rows, RuleSet, Search};
+use crate::schema::Collection;
 
 /// A compiled test of membership.
 #[derive(Debug, Clone)]
@@ -21,7 +19,7 @@ pub struct Membership {
     filter: Option<Condition>,
     search: Option<Condition>,
     rules: Rules,
-    keys: Keys,
+    covers: Vec<Cover>,
 }
 
 impl Membership {
@@ -59,7 +57,7 @@ impl Membership {
         doubt: Doubt,
     ) -> Result<Self, NotLocal> {
         let compiler = Compiler::new(collection, access, doubt);
-        let keys = keys(filter, access);
+        let covers = covers(filter, access);
         let filter = filter.map(|filter| compiler.filter(filter)).transpose()?;
         let search = search.map(|search| compiler.search(search)).transpose()?;
         let admitting: Option<Box<[usize]>> = match &access.rows {
@@ -69,7 +67,7 @@ impl Membership {
         let mut used = admitting.as_deref().unwrap_or_default().to_vec();
         filter.iter().chain(&search).for_each(|condition| condition.rules(&mut used));
         let rules = compiler.rules(access, used)?;
-        Ok(Self { access: admitting, filter, search, rules, keys })
+        Ok(Self { access: admitting, filter, search, rules, covers })
     }
 
     /// Whether the row is among those that the level reads.
@@ -82,11 +80,10 @@ impl Membership {
             .and(|| condition(self.search.as_ref()))
     }
 
-    /// Fields and constants such that every row of the view has one of the constants in the field: an index over (collection,
-    /// field, constant) finds the groups that a row can concern. Constants are in the form of [`RowImage::index_value`].
-    /// Empty where nothing of the kind holds.
+    /// What all rows of the view have in common; each cover is enough to find the groups that a row can concern. Empty where
+    /// nothing of the kind is known.
     #[must_use]
-    pub fn equality_keys(&self) -> &[(Arc<Field>, Vec<Scalar>)] {
-        &self.keys
+    pub fn covers(&self) -> &[Cover] {
+        &self.covers
     }
 }

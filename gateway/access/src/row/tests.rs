@@ -1,5 +1,6 @@
 //! Whole plans over images, by hand. The property test against Postgres is in `tests/it`.
 
+use super::cover::{Hold, Span, Term};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -171,27 +172,44 @@ fn plans_that_need_the_database_say_so() {
 }
 
 #[test]
-fn equality_keys_never_lose_a_row() {
-    let keys = |level: &Level| {
-        let keys = Membership::prefilter(level).unwrap().equality_keys().to_vec();
-        keys.into_iter().map(|(field, values)| (field.name.to_string(), values)).collect::<Vec<_>>()
+fn covers_never_lose_a_row() {
+    let shown = |level: &Level| {
+        let term = |term: &Term| match &term.hold {
+            Hold::Values(values) => format!("{} is {}", term.field.name, values.join("|")),
+            Hold::Range(Span { from, to }) => format!("{} {from}..{to}", term.field.name),
+        };
+        let covers = Membership::prefilter(level).unwrap().covers().to_vec();
+        covers.iter().map(|cover| cover.0.iter().map(term).collect::<Vec<_>>().join(" or ")).collect::<Vec<_>>()
     };
     let mut level = level();
-    assert_eq!(keys(&level), []);
+    assert_eq!(shown(&level), Vec::<String>::new());
     level.filter = Some(Filter::And(vec![
         compare("title", Test::NotNull),
         compare("author", Test::Eq(text(&ME.to_uppercase()))),
         compare("id", Test::In(vec![text(" 07 "), Scalar::Null, Scalar::Number("7".into())])),
+        compare("price", Test::Gt(text("1.5"))),
+        compare("price", Test::Between(text("-3"), text("2"))),
     ]));
-    assert_eq!(keys(&level), [("author".into(), vec![text(ME)]), ("id".into(), vec![Scalar::Number("7".into())])]);
+    assert_eq!(shown(&level), [format!("author is {ME}"), "id is 7".into(), "price 1.5..2".into()]);
     level.filter = Some(Filter::Or(vec![compare("author", Test::Eq(text(ME))), compare("title", Test::Null)]));
-    assert_eq!(keys(&level), []);
+    assert_eq!(shown(&level), Vec::<String>::new());
+    level.filter = Some(Filter::Or(vec![
+        compare("author", Test::Eq(text(ME))),
+        Filter::And(vec![compare("title", Test::Eq(text("a"))), compare("price", Test::Lte(text("1")))]),
+        compare("price", Test::Eq(Scalar::Null)),
+    ]));
+    assert_eq!(shown(&level), [format!("author is {ME} or title is a")]);
+    level.filter = Some(Filter::And(vec![compare("price", Test::Lt(text("1"))), compare("price", Test::Gt(text("2")))]));
+    assert_eq!(shown(&level), [""], "nothing is admitted");
+    level.filter = Some(compare("price", Test::Gt(text("no number"))));
+    assert_eq!(shown(&level), Vec::<String>::new());
+    level.filter = None;
     let rules = vec![
         compare("title", Test::Eq(text("a"))),
         Filter::And(vec![compare("title", Test::Eq(text("b"))), compare("id", Test::Eq(text("1")))]),
     ];
     level.access = Arc::new(RuleSet { rules, rows: Rows::Matching(vec![0, 1]) });
-    assert_eq!(keys(&level), [("title".into(), vec![text("a"), text("b")])]);
+    assert_eq!(shown(&level), ["title is a|b"]);
     let image = RowImage::parse(r#"{"id":7,"title":"a\nb","author":null}"#, &[]).unwrap();
     assert_eq!(image.index_value(&column("id")), IndexValue::Value("7"));
     assert_eq!(image.index_value(&column("title")), IndexValue::Value("a\nb"));

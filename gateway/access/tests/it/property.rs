@@ -26,7 +26,7 @@ use table::Table;
 
 use session::Database;
 
-const CASES: u64 = 5_000;
+const CASES: u64 = 10_000;
 const CASES_PER_TABLE: u64 = 250;
 const SESSIONS_PER_TABLE: u64 = 6;
 
