@@ -8,6 +8,20 @@
 -- helpers pin nothing, since only pinned functions call them and each pin costs the writer microseconds; the single-row
 -- path is one query and one insert for the same reason.
 
+-- A json column may hold NUL, written as an escape, and Postgres refuses to look into a document that does. So it looks into one
+-- with the sign for "unknown" in its place. Behind an even number of backslashes stands an escape, behind an odd one just text.
+-- Literals are in the E form, as a session may read backslashes in another way.
+create or replace function tidegate.without_nul(image json)
+returns json language sql immutable parallel safe as $$
+  select regexp_replace(image::text, E'(?<!\\\\)((?:\\\\\\\\)*)\\\\u0000', E'\\1\\\\ufffd', 'g')::json
+$$;
+
+-- The key of a row as JSON, which is never one that holds NUL. Simple enough to be inlined.
+create or replace function tidegate.key_of(image json, key_column text)
+returns text language sql immutable parallel safe as $$
+  select (case when position(E'\\u0000' in image::text) = 0 then image else tidegate.without_nul(image) end -> key_column)::text
+$$;
+
 -- What stands in an image for a secret. A key column is digested without the key of this installation: nodes hold such keys
 -- themselves (the tokens of sessions, which are long and random) and have to find them again.
 create or replace function tidegate.digest(value json, name text, digest_key text)
@@ -37,9 +51,22 @@ declare
   b text;
   left_out text[];
   oversized text[];
+  large boolean := greatest(octet_length(before::text), octet_length(after::text)) > max_value_bytes;
+  -- What a value with NUL becomes where an image has to be looked into. Readers fetch such a column.
+  unknown text := E'\\ufffd';
 begin
-  if guarded.collection is not null then
+  if (guarded.collection is not null or large)
+     and (position(E'\\u0000' in before::text) > 0 or position(E'\\u0000' in after::text) > 0) then
+    before := tidegate.without_nul(before);
+    after := tidegate.without_nul(after);
     select array_agg(distinct e.key) into left_out
+      from (select * from json_each(before) union all select * from json_each(after)) e
+      where position(unknown in e.value::text) > 0;
+    before := tidegate.guard(before, key_column, '{}', coalesce(left_out, '{}'), null);
+    after := tidegate.guard(after, key_column, '{}', coalesce(left_out, '{}'), null);
+  end if;
+  if guarded.collection is not null then
+    select nullif(coalesce(left_out, '{}') || coalesce(array_agg(distinct e.key), '{}'), '{}') into left_out
       from (select * from json_each(before) union all select * from json_each(after)) e
       where e.key = any (guarded.omitted)
          or e.key = any (guarded.digested) and json_typeof(e.value) not in ('string', 'null');
@@ -143,7 +170,7 @@ begin
     into c.slot, c.max_rows, c.max_value_bytes, c.notify, c.digest_key, g.collection, g.digested, g.omitted, n, image
     from tidegate.control t left join tidegate.guarded s on s.collection = tg_argv[0];
   if n is null or n = 0 then return null; end if;
-  key := (image -> tg_argv[1])::text;
+  key := tidegate.key_of(image, tg_argv[1]);
   if key is null or n > c.max_rows then
     perform tidegate.reset(tg_argv[0]);
     return null;
@@ -168,7 +195,7 @@ begin
                  sum(octet_length(rowed.item)) over (order by rowed.n) / 1000000 as by_size
           from (
             select row_number() over () as n,
-                   tidegate.row_text((made.image -> tg_argv[1])::text, null, made.image, tg_argv[1], c.max_value_bytes, g, c.digest_key) as item
+                   tidegate.row_text(tidegate.key_of(made.image, tg_argv[1]), null, made.image, tg_argv[1], c.max_value_bytes, g, c.digest_key) as item
             from (select to_json(r) as image from new_rows r offset 0) made
           ) rowed
         ) cut
@@ -198,7 +225,7 @@ begin
     into c.slot, c.max_rows, c.max_value_bytes, c.notify, c.digest_key, g.collection, g.digested, g.omitted, n, image
     from tidegate.control t left join tidegate.guarded s on s.collection = tg_argv[0];
   if n is null or n = 0 then return null; end if;
-  key := (image -> tg_argv[1])::text;
+  key := tidegate.key_of(image, tg_argv[1]);
   if key is null or n > c.max_rows then
     perform tidegate.reset(tg_argv[0]);
     return null;
@@ -223,7 +250,7 @@ begin
                  sum(octet_length(rowed.item)) over (order by rowed.n) / 1000000 as by_size
           from (
             select row_number() over () as n,
-                   tidegate.row_text((made.image -> tg_argv[1])::text, made.image, null, tg_argv[1], c.max_value_bytes, g, c.digest_key) as item
+                   tidegate.row_text(tidegate.key_of(made.image, tg_argv[1]), made.image, null, tg_argv[1], c.max_value_bytes, g, c.digest_key) as item
             from (select to_json(r) as image from old_rows r offset 0) made
           ) rowed
         ) cut
@@ -256,7 +283,7 @@ begin
     into c.slot, c.max_rows, c.max_value_bytes, c.notify, c.digest_key, g.collection, g.digested, g.omitted, n, after
     from tidegate.control t left join tidegate.guarded s on s.collection = tg_argv[0];
   if n is null or n = 0 then return null; end if;
-  after_key := (after -> tg_argv[1])::text;
+  after_key := tidegate.key_of(after, tg_argv[1]);
   if after_key is null or n > c.max_rows then
     perform tidegate.reset(tg_argv[0]);
     return null;
@@ -266,9 +293,9 @@ begin
   if tg_nargs > 2 then statement := tidegate.started(tg_relid, tg_op, first_id); end if;
   if n = 1 then
     select to_json(r) into before from old_rows r limit 1;
-    before_key := (before -> tg_argv[1])::text;
+    before_key := tidegate.key_of(before, tg_argv[1]);
   elsif tg_nargs > 2 and exists (select from (select to_json(r) as image from new_rows r offset 0) made
-                                   group by (made.image -> tg_argv[1])::text having count(*) > 1) then
+                                   group by tidegate.key_of(made.image, tg_argv[1]) having count(*) > 1) then
     -- A cascade within the table changed a row twice in one statement; its versions cannot be told apart.
     perform tidegate.reset(tg_argv[0]);
     return null;
@@ -294,9 +321,9 @@ begin
             from (
               select coalesce(a.key, b.key) as key, b.image as before, a.image as after, coalesce(a.n, b.n) as n,
                      (case when b.key is null then 'c' when a.key is null then 'd' else 'u' end)::"char" as operation
-              from (select row_number() over () as n, (made.image -> tg_argv[1])::text as key, made.image
+              from (select row_number() over () as n, tidegate.key_of(made.image, tg_argv[1]) as key, made.image
                       from (select to_json(r) as image from new_rows r offset 0) made) a
-              full join (select row_number() over () as n, (made.image -> tg_argv[1])::text as key, made.image
+              full join (select row_number() over () as n, tidegate.key_of(made.image, tg_argv[1]) as key, made.image
                            from (select to_json(r) as image from old_rows r offset 0) made) b on a.key = b.key
             ) paired
           ) rowed

@@ -308,3 +308,64 @@ async fn what_a_tables_own_triggers_change_follows_the_statement_that_caused_it(
     rig.database.run(&["update tree set id = 30 where id = 3"]).await;
     assert_eq!(rig.summary().await, ["tree r"]);
 }
+
+/// A `json` column takes what Postgres itself then refuses to look into. Whoever writes it must not pay for being watched.
+#[tokio::test]
+async fn json_with_nul_never_fails_the_writer() {
+    let database = Database::create().await;
+    let mut config = database.worker_config();
+    config.max_value_bytes = 1000;
+    let schema = [
+        "create table directus_fields (id serial primary key, collection varchar(64), field varchar(64), special text)",
+        "insert into directus_fields (collection, field, special) values ('hidden', 'secret', 'conceal')",
+        "create table plain (id text primary key, doc json, note text)",
+        "create table hidden (id int primary key, doc json, secret text)",
+    ];
+    let mut rig = Rig::with(database, config, &schema, &["plain", "hidden"]).await;
+    let nul = r#"{"a":"x\u0000y"}"#;
+    let client = rig.database.client().await;
+    // One row, several, another column, the key that looks like one, back and away, for plain and guarded tables.
+    for table in ["plain", "hidden"] {
+        let note = if table == "plain" { "note" } else { "secret" };
+        let statements = [
+            format!("insert into {table} (id, doc) values ('1', '{nul}')"),
+            format!("insert into {table} (id, doc) values ('2', '{nul}'), ('3', '{{\"b\":1}}')"),
+            format!("update {table} set {note} = 'changed' where id = '1'"),
+            format!("update {table} set {note} = repeat('w', 2000), doc = '[1]'"),
+            format!("update {table} set doc = '{nul}'"),
+            format!("update {table} set id = '4' where id = '1'"),
+            format!("delete from {table}"),
+        ];
+        for statement in statements {
+            client.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+        }
+    }
+    let literal = r#"insert into plain (id, doc, note) values ('a\u0000b', '"\\u0000"', '\u0000')"#;
+    client.batch_execute(literal).await.unwrap();
+    let events = rig.events().await;
+    assert!(events.iter().all(|event| event.operation != Operation::Reset), "{events:?}");
+    let short: Vec<String> = events.iter().map(|event| summary(event)).collect();
+    let expect = |table: &str, key: fn(u8) -> String| {
+        let [one, two, three, four] = [1, 2, 3, 4].map(key);
+        [
+            format!("{table} c {one}"),
+            format!("{table} c {two},{three}"),
+            format!("{table} u {one}"),
+            format!("{table} u {two},{three},{one}"),
+            format!("{table} u {two},{three},{one}"),
+            format!("{table} d {one}"),
+            format!("{table} c {four}"),
+            format!("{table} d {two},{three},{four}"),
+        ]
+    };
+    let quoted = expect("plain", |number| format!("\"{number}\""));
+    let bare = expect("hidden", |number| number.to_string());
+    let last = [r#"plain c "a\\u0000b""#.to_owned()];
+    assert_eq!(short, [quoted.as_slice(), &bare, &last].concat());
+    // Plain images are as they are; of others the column is left out, for readers to fetch.
+    let first = |collection: &str| &events.iter().find(|event| &*event.collection == collection).unwrap().rows[0];
+    assert!(first("plain").omitted.is_empty() && first("plain").new.as_ref().unwrap().get().contains(nul));
+    assert!(first("hidden").omitted.iter().map(|name| &**name).eq(["doc"]));
+    assert_eq!(events.last().unwrap().rows[0].new.as_ref().unwrap().get(), r#"{"id":"a\\u0000b","doc":"\\u0000","note":"\\u0000"}"#);
+    rig.worker.stop().await;
+}
