@@ -33,7 +33,7 @@ use std::sync::Arc;
 use access::accountability::Accountability;
 use access::permission::{Action, Permissions};
 use access::planner::{Planner, Target};
-use access::query::{Query, QueryLimits};
+use access::query::{Query, QueryLimits, canonical};
 use access::refusal::Refusal;
 use access::schema::{Collection, Schema};
 use serde_json::value::RawValue;
@@ -109,6 +109,26 @@ pub enum DeleteTarget {
     Query,
 }
 
+impl UpdateTarget {
+    fn canonical(self) -> Self {
+        match self {
+            Self::Key(key) => Self::Key(canonical(&key).into_owned()),
+            Self::Keys(keys) => Self::Keys(keys.iter().map(|key| canonical(key).into_owned()).collect()),
+            Self::Query | Self::Batch => self,
+        }
+    }
+}
+
+impl DeleteTarget {
+    fn canonical(self) -> Self {
+        match self {
+            Self::Key(key) => Self::Key(canonical(&key).into_owned()),
+            Self::Keys(keys) => Self::Keys(keys.iter().map(|key| canonical(key).into_owned()).collect()),
+            Self::Query => self,
+        }
+    }
+}
+
 /// The answer of an operation, as JSON text made by Postgres.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -164,6 +184,7 @@ impl ItemsService {
         let _timed = self.operations.timed(Operation::Create);
         let collection = self.planner(context).check_collection(collection, Action::Create)?;
         let query = self.query(context, query).await?;
+        let data = &*canonical(data);
         if !data.is_array() {
             let answer = self.create_at_once(context, &collection, &members(data), &query).await?;
             if let Some(answer) = answer {
@@ -207,10 +228,12 @@ impl ItemsService {
             let hint = "Either 'ids', 'id' or 'query' is required for an UPDATE request.";
             return Err(Refusal::InvalidMessage(hint.to_owned()).into());
         }
-        let parsed = match target {
-            UpdateTarget::Key(_) => self.query(context, &Value::Null).await?,
-            UpdateTarget::Keys(_) | UpdateTarget::Query | UpdateTarget::Batch => self.query(context, query).await?,
-        };
+        let mut parsed = self.query(context, query).await?;
+        if matches!(target, UpdateTarget::Key(_)) && !query.is_null() {
+            // Checked, and then without a meaning.
+            parsed = self.query(context, &Value::Null).await?;
+        }
+        let (target, data) = (target.canonical(), &*canonical(data));
         if let UpdateTarget::Key(key) = &target {
             let answer = self.update_at_once(context, &collection, key, &object(data)?, &parsed).await?;
             if let Some(answer) = answer {
@@ -260,7 +283,7 @@ impl ItemsService {
         let _timed = self.operations.timed(Operation::Delete);
         let collection = self.planner(context).check_collection(collection, Action::Delete)?;
         let mut write = Write::begin(self, context).await?;
-        let echo = match target {
+        let echo = match target.canonical() {
             DeleteTarget::Key(key) => {
                 write.delete_keys(&collection, std::slice::from_ref(&key)).await?;
                 key
@@ -343,7 +366,8 @@ impl ItemsService {
         target: &ReadTarget,
         version: &str,
     ) -> Result<Answer, ItemsError> {
-        let known = context.schema.collection("directus_versions").is_some();
+        // Nothing in the database is named by NUL.
+        let known = context.schema.collection("directus_versions").is_some() && !version.contains('\0');
         if known && self.database.query_one(&statement::version(&collection.name, version)).await?.is_some() {
             return Err(Refusal::InvalidQuery("Content versions are not supported".to_owned()).into());
         }

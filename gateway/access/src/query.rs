@@ -13,6 +13,7 @@ pub(crate) mod number;
 mod sanitise;
 
 use indexmap::IndexMap;
+pub use number::canonical;
 use serde_json::Value;
 
 use crate::refusal::Refusal;

@@ -37,6 +37,10 @@ pub fn plan(config: &Config, schema: &Schema, permissions: &Permissions, request
         }
         Planner::key_text(&collection, &Value::String(item.to_string()))?;
     }
+    if request.query.version().is_some() {
+        // Events are of the main content, which would be a wrong answer.
+        return Err(Refusal::InvalidQuery("Content versions are not supported".to_owned()));
+    }
     let plan = planner.read(&request.collection, &request.query, Target::Query)?;
     let statement = sql::read(&plan, &ReadOptions { shape: Shape::List, snapshot: false, keys: None });
     Ok(Planned { collection, plan: Arc::new(plan), statement: Arc::new(statement) })

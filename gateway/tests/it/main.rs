@@ -21,6 +21,8 @@ mod harness;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod items;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod observability;

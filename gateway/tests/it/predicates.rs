@@ -73,6 +73,37 @@ fn a_change_is_judged_by_the_groups_that_it_can_concern() {
 }
 
 #[test]
+fn ranges_and_alternatives_are_found_as_constants_are() {
+    run(async {
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let gateway = Program::gateway(&["standalone"]).database(&database).listen().await?;
+        let sql = database.connect().await?;
+        let ranges = (0..100).map(|number| json!({"views": {"_between": [1000 + number * 10, 1009 + number * 10]}}));
+        let either = (0..100).map(|number| json!({"_or": [{"views": {"_eq": 1000 + number}}, {"title": {"_eq": format!("t {number}")}}]}));
+        let queries = ranges.chain(either).map(|filter| json!({"fields": ["title"], "filter": filter}));
+        let mut socket = subscribed(&gateway, "articles", queries).await?;
+        let before = gateway.metric(EVALUATED).await?;
+        sql.batch_execute("insert into articles (id, title, views) values (900, 't 7', 1055)").await?;
+        let created = heard(&mut socket, 3).await?;
+        ensure!(created.iter().map(|(uid, event, _)| (uid.as_str(), event.as_str())).eq([
+            ("107", "create"),
+            ("155", "create"),
+            ("5", "create")
+        ]));
+        // Out of one range into another; the title keeps one of the alternatives.
+        sql.batch_execute("update articles set views = 1990 where id = 900").await?;
+        let moved = heard(&mut socket, 4).await?;
+        let moved = moved.iter().map(|(uid, event, _)| (uid.as_str(), event.as_str()));
+        ensure!(moved.eq([("107", "update"), ("155", "delete"), ("5", "delete"), ("99", "update")]));
+        let judged = gateway.metric(EVALUATED).await? - before;
+        ensure!(judged == 7.0, "{judged} groups were judged where seven were concerned");
+        gateway.stop().await?;
+        drop(sql);
+        database.drop().await
+    });
+}
+
+#[test]
 fn groups_of_one_shape_are_read_by_one_statement() {
     run(async {
         let database = Fixture::database(Baseline::Twelve).await?;

@@ -9,6 +9,7 @@ use jiff::{Timestamp, Zoned};
 use serde_json::{Number, Value};
 
 use crate::payload::{ColumnValue, falsy};
+use crate::query::number;
 use crate::refusal::Refusal;
 use crate::schema::{Field, FieldType, Special};
 
@@ -84,9 +85,9 @@ pub(super) fn moment(field: &Field, moment: Timestamp) -> String {
     }
 }
 
-/// Text as it is, everything else as JSON.
+/// Text as it is, numbers as JavaScript prints them, lists and objects as JSON.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    number::scalar_text(value).unwrap_or_else(|| value.to_string())
 }
 
 fn civil(field: &Field, moment: DateTime) -> String {

@@ -33,7 +33,10 @@ pub(super) fn text(collection: &Collection, key: &Value) -> Result<String, Refus
             number if number.is_finite() && !text.trim().is_empty() => Ok(text.trim().to_owned()),
             _ => Err(Refusal::Forbidden),
         },
-        FieldType::Uuid => uuid::Uuid::try_parse(&text).map(|id| id.hyphenated().to_string()).map_err(|_| Refusal::Forbidden),
+        FieldType::Uuid => match uuid::Uuid::try_parse(&text) {
+            Ok(id) if text.len() == 36 => Ok(id.hyphenated().to_string()),
+            Ok(_) | Err(_) => Err(Refusal::Forbidden),
+        },
         FieldType::String
         | FieldType::Text
         | FieldType::Boolean

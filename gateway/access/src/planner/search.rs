@@ -28,10 +28,9 @@ fn test(field: &Field, text: &str) -> Option<Test> {
     use FieldType as T;
     let number = || Test::Eq(Scalar::Number(text.to_owned()));
     match field.kind {
-        T::String | T::Text => {
-            let text = text.replace('\0', "");
-            Some(Test::Like(TextTest { place: TextPlace::Anywhere, text, ignore_case: true, negated: false }))
-        }
+        // No text holds NUL.
+        T::String | T::Text => (!text.contains('\0'))
+            .then(|| Test::Like(TextTest { place: TextPlace::Anywhere, text: text.to_owned(), ignore_case: true, negated: false })),
         T::Integer => {
             let (low, high) = if &*field.database_type == "int2" { (-32_768, 32_767) } else { (i64::from(i32::MIN), i64::from(i32::MAX)) };
             whole(text).filter(|value| (low..=high).contains(value)).map(|_| number())

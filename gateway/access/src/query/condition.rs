@@ -123,8 +123,9 @@ impl Parser {
         Ok(match key {
             "_and" | "_or" => {
                 let members = value.as_array().ok_or_else(invalid)?;
-                let members = members.iter().map(|member| self.object(member, nesting + 1)).collect::<Result<_, _>>()?;
-                if key == "_and" { Condition::All(members) } else { Condition::Any(members) }
+                let members = members.iter().map(|member| self.object(member, nesting + 1)).collect::<Result<Vec<_>, _>>()?;
+                // Without members both mean nothing. Only `{}` is what makes an `_or` around it mean everything.
+                if key == "_and" && !members.is_empty() { Condition::All(members) } else { Condition::Any(members) }
             }
             "_some" | "_none" => Condition::Related(key == "_none", Box::new(self.object(value, nesting + 1)?)),
             "_in" | "_nin" | "_between" | "_nbetween" => {

@@ -2,7 +2,9 @@
 //!
 //! It must never fail: what is no number is NaN, and the caller decides what that means.
 
-use serde_json::Value;
+use std::borrow::Cow;
+
+use serde_json::{Number, Value};
 
 /// `Number(value)`.
 pub(crate) fn number(value: &Value) -> f64 {
@@ -74,6 +76,48 @@ pub(crate) fn scalar_text(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// `value` with every whole number as an integer: how it was written (`10.0`, `1e1`) means nothing to JavaScript.
+#[must_use]
+pub fn canonical(value: &Value) -> Cow<'_, Value> {
+    if !is_written_oddly(value) {
+        return Cow::Borrowed(value);
+    }
+    let mut value = value.clone();
+    rewrite(&mut value);
+    Cow::Owned(value)
+}
+
+fn is_written_oddly(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => whole(number).is_some(),
+        Value::Array(items) => items.iter().any(is_written_oddly),
+        Value::Object(members) => members.values().any(is_written_oddly),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
+}
+
+fn rewrite(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            if let Some(whole) = whole(number) {
+                *number = whole.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(rewrite),
+        Value::Object(members) => members.values_mut().for_each(rewrite),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+/// The integer that a number with a point or an exponent stands for.
+fn whole(number: &Number) -> Option<i64> {
+    if !number.is_f64() {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "whole, and within the bounds of the type")]
+    number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9.2e18).map(|float| float as i64)
 }
 
 fn radix_number(digits: &str, radix: u32) -> f64 {

@@ -1,0 +1,87 @@
+//! Items in forms that recordings do not have.
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use crate::conformance::{Baseline, Fixture};
+use crate::harness::gateway::{ADMIN_TOKEN, Program};
+use crate::harness::run;
+use crate::harness::socket::Socket;
+
+async fn ask(socket: &mut Socket, members: Value) -> Result<Value> {
+    let mut message = json!({"type": "items", "collection": "articles"});
+    if let (Some(message), Some(members)) = (message.as_object_mut(), members.as_object()) {
+        message.extend(members.clone());
+    }
+    socket.ask(message).await
+}
+
+/// Many languages write whole numbers as `10.0`; to JavaScript that is 10.
+#[test]
+fn whole_numbers_are_integers_however_they_are_written() {
+    run(async {
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let gateway = Program::gateway(&["standalone"]).database(&database).listen().await?;
+        let mut socket = gateway.connect(ADMIN_TOKEN).await?;
+        let written = json!({"title": 10.0, "views": 1e2, "meta": {"a": [1.0, -0.0, 2.5]}});
+        let changed = ask(&mut socket, json!({"action": "update", "id": 1.0, "data": written})).await?;
+        ensure!(changed["data"]["views"] == json!(100) && changed["data"]["title"] == "10", "{changed}");
+        ensure!(changed["data"]["meta"] == json!({"a": [1, 0, 2.5]}), "{changed}");
+        let created = ask(&mut socket, json!({"action": "create", "data": {"id": 5000.0, "title": "x"}})).await?;
+        ensure!(created["data"]["id"] == json!(5000), "{created}");
+        let deleted = ask(&mut socket, json!({"action": "delete", "ids": [5000.0]})).await?;
+        ensure!(deleted["data"] == json!([5000]), "{deleted}");
+        gateway.stop().await?;
+        database.drop().await
+    });
+}
+
+#[test]
+fn faulty_queries_are_refused_before_anything_is_written() {
+    run(async {
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let gateway = Program::gateway(&["standalone"]).database(&database).listen().await?;
+        let mut socket = gateway.connect(ADMIN_TOKEN).await?;
+        for query in [json!({"limit": -5}), json!({"fields": 5}), json!({"filter": "{x"}), json!({"version": 5})] {
+            let refused = ask(&mut socket, json!({"action": "update", "id": 1, "data": {"title": "changed"}, "query": query})).await?;
+            ensure!(refused["error"]["code"] == "INVALID_QUERY", "{query}: {refused}");
+        }
+        let title = ask(&mut socket, json!({"action": "read", "id": 1, "query": {"fields": ["title"]}})).await?;
+        ensure!(title["data"]["title"] != "changed", "{title}");
+        // Nothing is named by NUL, and nothing is found by it.
+        let version = ask(&mut socket, json!({"action": "read", "query": {"version": "\u{0}"}})).await?;
+        ensure!(version["data"] == json!([]), "{version}");
+        let searched = ask(&mut socket, json!({"action": "read", "query": {"search": "a\u{0}", "fields": ["id"]}})).await?;
+        ensure!(searched["data"] == json!([]), "{searched}");
+        // Only `{}` widens an `_or`.
+        for (member, count) in [(json!({}), None), (json!({"_and": []}), Some(1)), (json!({"_or": []}), Some(1))] {
+            let filter = json!({"_or": [{"id": 1}, member]});
+            let found = ask(&mut socket, json!({"action": "read", "query": {"filter": filter, "fields": ["id"]}})).await?;
+            let found = found["data"].as_array().map_or(0, Vec::len);
+            ensure!(count.map_or(found > 1, |count| count == found), "{filter}: {found}");
+        }
+        gateway.stop().await?;
+        database.drop().await
+    });
+}
+
+/// A subscription to a content version is never one to the main content.
+#[test]
+fn subscriptions_to_content_versions_are_refused() {
+    run(async {
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let gateway = Program::gateway(&["standalone"]).database(&database).listen().await?;
+        let mut socket = gateway.connect(ADMIN_TOKEN).await?;
+        for mut subscribe in
+            [json!({"type": "subscribe", "collection": "articles"}), json!({"type": "subscribe", "collection": "articles", "item": 1})]
+        {
+            subscribe["query"] = json!({"version": "draft"});
+            let refused = socket.ask(subscribe).await?;
+            ensure!(refused["error"]["code"] == "INVALID_QUERY", "{refused}");
+        }
+        let main = socket.ask(json!({"type": "subscribe", "collection": "articles", "query": {"version": "main"}})).await?;
+        ensure!(main["event"] == "init", "{main}");
+        gateway.stop().await?;
+        database.drop().await
+    });
+}
