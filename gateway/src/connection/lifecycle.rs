@@ -62,6 +62,8 @@ pub struct ConnectionOptions {
     pub messages: MessageLimits,
     /// What may wait to be written, in bytes.
     pub queue: usize,
+    /// Within so long of another, messages may go out together: the client said that it takes them so.
+    pub batch: Option<Duration>,
     /// Messages in work at once.
     pub operations: usize,
 }
@@ -89,7 +91,7 @@ impl Connection {
 pub fn open(metrics: &Metrics, opening: Opening) -> Box<Connection> {
     let Opening { socket, early, memory, place, mode, identity, limits } = opening;
     let (read, write) = socket.into_split();
-    let (queue, writer) = send_queue::open(write, limits.queue, metrics.queue.clone());
+    let (queue, writer) = send_queue::open(write, limits.queue, limits.batch, metrics.queue.clone());
     let (auth_timeout, operations) = (limits.auth_timeout, limits.operations);
     let session = Arc::new(Session::new(SessionStart { place, mode, auth_timeout, identity, queue, operations, memory }));
     // Nothing can still be a view of the whole buffer of the request.

@@ -2,13 +2,15 @@
 //!
 //! A frame goes straight to the socket when nothing waits and the socket takes it: one system call, no task woken. Only
 //! on back-pressure it is queued and the connection's [`Writer`] finishes the work. Full means the slow-consumer close;
-//! a sender must never wait for a receiver. Frames are never joined into one write: clients that dispatch all frames of
-//! one segment in a row lose messages.
+//! a sender must never wait for a receiver. Frames are not joined into one write, because clients that dispatch all frames of
+//! one segment in a row lose messages, unless the client asked for it: then a frame that follows another within its window
+//! waits for the window's end and goes out with whatever else has gathered.
 //!
-//! Cost of a send to a writable socket: one uncontended lock and one `send(2)`.
+//! Cost of a send to a writable socket: one uncontended lock and one `send(2)`. Of one within a window: the lock, and its share
+//! of one wake-up, one timer and one `writev(2)`.
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +18,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::connection::frame::Frame;
 use crate::error::CloseReason;
@@ -23,6 +26,9 @@ use crate::metrics::QueueMetrics;
 
 /// How long a closing connection may take to accept what is queued and the close frame.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Frames that go into one write at most.
+const JOINED: usize = 64;
 
 /// The connection takes nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +40,8 @@ pub struct QueueClosed;
 pub struct SendQueue {
     socket: OwnedWriteHalf,
     budget: usize,
+    /// Within so long of another, frames are joined into one write.
+    window: Option<Duration>,
     /// Guards the order of bytes on the socket: whoever holds it may write.
     waiting: Mutex<Waiting>,
     /// Wakes the writer; one permit is kept while it is busy.
@@ -55,6 +63,8 @@ struct Waiting {
     state: State,
     /// What the close frame says, where that is not the reason's own text.
     last_words: Option<Box<str>>,
+    /// When the last write of a connection with a window began.
+    written_at: Option<Instant>,
 }
 
 /// The lock on what waits; the metrics learn of its bytes when it is given back.
@@ -79,10 +89,12 @@ pub struct Writer {
     queue: Arc<SendQueue>,
 }
 
-/// A queue over `socket` that lets at most `budget` bytes wait behind the frame that is being written.
+/// A queue over `socket` that lets at most `budget` bytes wait behind the frame that is being written. With a `window`, frames
+/// may be joined; it is how long one may wait for that.
 #[must_use]
-pub fn open(socket: OwnedWriteHalf, budget: usize, metrics: QueueMetrics) -> (Arc<SendQueue>, Writer) {
-    let queue = Arc::new(SendQueue { socket, budget, waiting: Mutex::default(), work: Notify::new(), space: Notify::new(), metrics });
+pub fn open(socket: OwnedWriteHalf, budget: usize, window: Option<Duration>, metrics: QueueMetrics) -> (Arc<SendQueue>, Writer) {
+    let queue =
+        Arc::new(SendQueue { socket, budget, window, waiting: Mutex::default(), work: Notify::new(), space: Notify::new(), metrics });
     let writer = Writer { queue: Arc::clone(&queue) };
     (queue, writer)
 }
@@ -98,7 +110,7 @@ impl SendQueue {
             return Err(QueueClosed);
         }
         let mut written = 0;
-        if waiting.frames.is_empty() {
+        if waiting.frames.is_empty() && waiting.gathers(self.window).is_none() {
             match self.socket.try_write(frame.bytes()) {
                 Ok(count) if count == frame.len() => {
                     self.metrics.sent(frame.len());
@@ -130,7 +142,10 @@ impl SendQueue {
         }
         waiting.bytes += frame.len();
         waiting.frames.push_back(frame);
-        self.work.notify_one();
+        // Who gathers is woken once, and then wakes itself.
+        if self.window.is_none() || waiting.frames.len() == 1 {
+            self.work.notify_one();
+        }
         Ok(())
     }
 
@@ -207,19 +222,24 @@ impl SendQueue {
 
     fn flush_some(&self) -> Result<bool, QueueClosed> {
         let mut waiting = self.lock();
+        if self.window.is_some() && !waiting.frames.is_empty() {
+            waiting.written_at = Some(Instant::now());
+        }
         loop {
             if let State::Closed(_) = waiting.state {
                 return Err(QueueClosed);
             }
             let Some(frame) = waiting.frames.front().cloned() else { return Ok(true) };
-            match self.socket.try_write(frame.bytes().get(waiting.written..).unwrap_or_default()) {
-                Ok(count) if waiting.written + count >= frame.len() => {
-                    waiting.frames.pop_front();
-                    waiting.bytes -= frame.len();
-                    waiting.written = 0;
-                    self.metrics.sent(frame.len());
-                }
-                Ok(count) => waiting.written += count,
+            let rest = frame.bytes().get(waiting.written..).unwrap_or_default();
+            let written = if self.window.is_some() && waiting.frames.len() > 1 {
+                let behind = waiting.frames.iter().skip(1).take(JOINED - 1).map(Frame::bytes);
+                let slices: Vec<IoSlice<'_>> = std::iter::once(rest).chain(behind).map(IoSlice::new).collect();
+                self.socket.try_write_vectored(&slices)
+            } else {
+                self.socket.try_write(rest)
+            };
+            match written {
+                Ok(count) => waiting.took(count, &self.metrics),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(_) => {
                     waiting.end(None);
@@ -257,6 +277,29 @@ impl Drop for Locked<'_> {
 }
 
 impl Waiting {
+    /// The end of the window in which frames gather now; `None` when the next one goes out at once.
+    fn gathers(&mut self, window: Option<Duration>) -> Option<Instant> {
+        let (window, now) = (window?, Instant::now());
+        if let Some(end) = self.written_at.map(|at| at + window).filter(|end| *end > now) {
+            return Some(end);
+        }
+        self.written_at = Some(now);
+        None
+    }
+
+    /// The socket took so many bytes of what waits.
+    fn took(&mut self, count: usize, metrics: &QueueMetrics) {
+        self.written += count;
+        while let Some(first) = self.frames.front().map(Frame::len)
+            && self.written >= first
+        {
+            self.frames.pop_front();
+            self.bytes -= first;
+            self.written -= first;
+            metrics.sent(first);
+        }
+    }
+
     fn end(&mut self, reason: Option<CloseReason>) {
         self.frames = VecDeque::new();
         self.bytes = 0;
@@ -294,6 +337,13 @@ impl Writer {
                 // The rest is written under a deadline by `finish`.
                 return Ok(closing);
             }
+            if let Some(end) = self.gathers() {
+                tokio::select! {
+                    // Both only wait; a close ends the gathering.
+                    () = tokio::time::sleep_until(end) => {}
+                    () = self.queue.work.notified() => continue,
+                }
+            }
             if self.queue.flush()? {
                 return Ok(None);
             }
@@ -303,6 +353,14 @@ impl Writer {
                 () = self.queue.work.notified() => {}
             }
         }
+    }
+
+    /// Until when what waits gathers more.
+    fn gathers(&self) -> Option<Instant> {
+        let window = self.queue.window?;
+        let mut waiting = self.queue.lock();
+        // A frame that is half on the socket waits for the socket alone.
+        if waiting.frames.is_empty() || waiting.written > 0 { None } else { waiting.gathers(Some(window)) }
     }
 
     async fn finish(&self, reason: CloseReason) -> Option<CloseReason> {
@@ -351,7 +409,7 @@ mod tests {
     }
 
     fn queue(server: TcpStream, budget: usize) -> (Arc<SendQueue>, Writer) {
-        open(server.into_split().1, budget, QueueMetrics::detached())
+        open(server.into_split().1, budget, None, QueueMetrics::detached())
     }
 
     #[tokio::test]
@@ -364,6 +422,45 @@ mod tests {
         client.read_exact(&mut bytes).await.unwrap();
         assert_eq!(bytes, [0x81, 1, b'a', 0x81, 1, b'b']);
         assert_eq!(queue.queued_bytes(), 0);
+    }
+
+    #[tokio::test]
+    async fn within_a_window_frames_gather_and_keep_their_order() {
+        let (mut client, server) = pair().await;
+        let window = Duration::from_millis(20);
+        let (queue, mut writer) = open(server.into_split().1, 1_000_000, Some(window), QueueMetrics::detached());
+        let tasks = service_runtime::Tasks::new();
+        let running = tasks.spawn("writer", async move { writer.run().await });
+        let frames: Vec<Frame> = (0..200_u8).map(|number| Frame::text(&[number % 100, b'x'])).collect();
+        let began = Instant::now();
+        for frame in &frames {
+            queue.send(frame.clone()).unwrap();
+        }
+        let expect = frames.iter().map(|frame| frame.bytes().to_vec()).collect::<Vec<_>>().concat();
+        let mut bytes = vec![0; expect.len()];
+        client.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(bytes, expect);
+        assert!(began.elapsed() >= window);
+        queue.close(CloseReason::Drain);
+        assert_eq!(running.await.unwrap(), Some(Some(CloseReason::Drain)));
+    }
+
+    #[tokio::test]
+    async fn a_lone_frame_does_not_wait_and_a_close_ends_the_gathering() {
+        let (mut client, server) = pair().await;
+        let (queue, mut writer) = open(server.into_split().1, 1000, Some(Duration::from_secs(3600)), QueueMetrics::detached());
+        queue.send(Frame::text(b"alone")).unwrap();
+        assert_eq!(queue.queued_bytes(), 0);
+        queue.send(Frame::text(b"last")).unwrap();
+        assert_eq!(queue.queued_bytes(), Frame::text(b"last").len());
+        queue.close(CloseReason::Drain);
+        assert_eq!(writer.run().await, Some(CloseReason::Drain));
+        drop(writer);
+        shut(queue).await;
+        let mut all = Vec::new();
+        client.read_to_end(&mut all).await.unwrap();
+        let close = Frame::close(CloseReason::Drain.code(), CloseReason::Drain.text());
+        assert_eq!(all, [Frame::text(b"alone").bytes(), Frame::text(b"last").bytes(), close.bytes()].concat());
     }
 
     #[tokio::test]

@@ -148,6 +148,7 @@ pub(super) async fn opening(setting: Setting, place: Place) -> (TcpStream, Openi
             auth_timeout: setting.auth_timeout,
             heartbeat: setting.heartbeat,
             messages: MessageLimits { authenticated: LARGE, unauthenticated: SMALL },
+            batch: None,
             queue: 100_000,
             operations: 2,
         },

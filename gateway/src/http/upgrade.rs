@@ -58,6 +58,9 @@ pub(crate) const REFUSALS: &[&str] = &[
     "handshake",
 ];
 
+/// The longest time for which a client may let messages wait for each other, in milliseconds.
+const LONGEST_BATCH: u64 = 1_000;
+
 /// What an endpoint demands of an upgrade.
 #[derive(Debug, Clone, Copy)]
 pub struct Gate {
@@ -131,6 +134,7 @@ struct Admitted {
     access_changes: u64,
     identity: Identity,
     handshake: Accepted,
+    batch: Option<Duration>,
 }
 
 async fn admit(state: &Gateway, gate: Gate, parts: &Parts) -> Result<Admitted, Refused> {
@@ -148,10 +152,21 @@ async fn admit(state: &Gateway, gate: Gate, parts: &Parts) -> Result<Admitted, R
     let identity = identify(state, gate, credentials, client).await?;
     place.claim(&state.limits, identity.accountability.user).await.map_err(Refused::full)?;
     let handshake = Accepted::check(parts)?;
+    let batch = batch(parts.uri.query().unwrap_or_default())?;
     if anonymous && gate.mode == AuthMode::Handshake {
         place.wait_for_authentication()?;
     }
-    Ok(Admitted { place, access_changes, identity, handshake })
+    Ok(Admitted { place, access_changes, identity, handshake, batch })
+}
+
+/// `?batch=`: milliseconds for which a message may wait for others. The last one counts.
+fn batch(query: &str) -> Result<Option<Duration>, HandshakeFault> {
+    let Some((_, text)) = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "batch").last() else { return Ok(None) };
+    let milliseconds: u64 = text.parse().map_err(|_| HandshakeFault::Batch)?;
+    if milliseconds > LONGEST_BATCH {
+        return Err(HandshakeFault::Batch);
+    }
+    Ok((milliseconds > 0).then(|| Duration::from_millis(milliseconds)))
 }
 
 fn origin_is_allowed(state: &Gateway, parts: &Parts) -> bool {
@@ -221,6 +236,7 @@ async fn take_over(state: Arc<Gateway>, gate: Gate, admitted: Admitted, handover
             heartbeat: gate.heartbeat,
             messages: MessageLimits { authenticated: bounds.message_bytes, unauthenticated: bounds.message_bytes_unauthenticated },
             queue: bounds.send_queue_bytes,
+            batch: admitted.batch,
             operations: bounds.pending_operations,
         },
     };

@@ -13,6 +13,7 @@ use tokio_postgres::Client;
 use crate::conformance::{Baseline, Fixture};
 use crate::harness::gateway::{ADMIN_TOKEN, Program};
 use crate::harness::raw::{RawClient, RawFrame};
+use crate::harness::socket::{Dial, Dialled};
 use crate::harness::{TASKS, alone, eventually, run};
 
 const SUBSCRIBERS: usize = 1000;
@@ -66,6 +67,40 @@ fn a_thousand_subscribers_get_every_event_and_the_database_is_not_read() {
         ensure!(after == before, "events caused {} scans of the collection", after - before);
         gateway.stop().await?;
         drop(sql);
+        database.drop().await
+    });
+}
+
+/// Who asked for batches gets the same messages in the same order as who did not.
+#[test]
+fn messages_that_are_joined_stay_as_they_are() {
+    run(async {
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let gateway = Program::gateway(&["standalone"]).database(&database).listen().await?;
+        for faulty in ["batch=", "batch=x", "batch=-1", "batch=1001", "batch=5&batch=1.5"] {
+            let dialled = Dial::new(gateway.port).query(&format!("access_token={ADMIN_TOKEN}&{faulty}")).open().await;
+            ensure!(matches!(dialled, Dialled::Refused(400)), "{faulty}");
+        }
+        let mut sockets = Vec::new();
+        for batch in ["", "&batch=0", "&batch=5", "&batch=300"] {
+            let dialled = Dial::new(gateway.port).query(&format!("access_token={ADMIN_TOKEN}{batch}")).open().await;
+            let Dialled::Open(mut socket) = dialled else { anyhow::bail!("{batch} is refused") };
+            ensure!(socket.ask(json!({"type": "subscribe", "collection": "tags"})).await?["event"] == "init");
+            sockets.push(socket);
+        }
+        let sql = database.connect().await?;
+        for number in 0..INSERTS {
+            sql.execute("insert into tags (label) values ($1)", &[&format!("tag {number}")]).await?;
+        }
+        let mut heard = Vec::new();
+        for socket in &mut sockets {
+            let labels = socket.take(INSERTS, Duration::from_secs(10)).await;
+            heard.push(labels.into_iter().map(|message| message["data"][0]["label"].clone()).collect::<Vec<_>>());
+        }
+        let expect: Vec<Value> = (0..INSERTS).map(|number| json!(format!("tag {number}"))).collect();
+        ensure!(heard.iter().all(|labels| *labels == expect), "{heard:?}");
+        gateway.stop().await?;
+        drop((sql, sockets));
         database.drop().await
     });
 }

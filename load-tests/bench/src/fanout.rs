@@ -57,6 +57,9 @@ pub(crate) struct Options {
     /// What the subscribers speak.
     #[arg(long, value_enum, default_value_t = Protocol::Rest)]
     pub(crate) protocol: Protocol,
+    /// Subscribers take messages in batches: milliseconds that one may wait for others.
+    #[arg(long, conflicts_with = "protocol")]
+    pub(crate) batch: Option<u32>,
     /// Without the raw broadcast.
     #[arg(long)]
     pub(crate) no_floor: bool,
@@ -129,7 +132,9 @@ async fn through_gateway(options: &Options, servers: &Servers, tasks: &Tasks) ->
     let subscribe = json!({"type": "subscribe", "collection": "messages", "uid": "1", "query": query}).to_string();
     let numbers = stream::iter(0..u32::try_from(options.subscribers)?);
     let sockets: Vec<Socket> = match options.protocol {
-        Protocol::Rest => numbers.map(|number| subscribed(servers, &subscribe, number)).buffer_unordered(OPENING).try_collect().await?,
+        Protocol::Rest => {
+            numbers.map(|number| subscribed(servers, &subscribe, number, options.batch)).buffer_unordered(OPENING).try_collect().await?
+        }
         Protocol::Graphql => {
             let sockets = numbers.map(|number| listening(servers, number)).buffer_unordered(OPENING).try_collect().await?;
             until_listening(servers, options.subscribers).await?;
@@ -155,8 +160,12 @@ async fn sent(servers: &Servers) -> Result<Option<f64>> {
     servers.counter("tidegate_gateway_sent_frames_total").await
 }
 
-async fn subscribed(servers: &Servers, subscribe: &str, number: u32) -> Result<Socket> {
-    let mut socket = Socket::authenticated(&servers.endpoint, TOKEN, number).await?;
+async fn subscribed(servers: &Servers, subscribe: &str, number: u32, batch: Option<u32>) -> Result<Socket> {
+    let mut endpoint = servers.endpoint.clone();
+    if let Some(batch) = batch {
+        endpoint.path = format!("{}?batch={batch}", endpoint.path);
+    }
+    let mut socket = Socket::authenticated(&endpoint, TOKEN, number).await?;
     let init = parsed(&socket.ask(subscribe).await?)?;
     ensure!(init.get("event").is_some_and(|event| event == "init"), "no init: {init}");
     Ok(socket)

@@ -43,6 +43,7 @@ pub(crate) struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scenario {
     Burst,
+    Batched,
     Paced,
     Fifty,
     Many,
@@ -93,6 +94,15 @@ const ROWS: &[Row] = &[
     row("– gateway by floor, CPU", Scenario::Burst, "/cpu_ratio", Unit::Times, ""),
     row("– Postgres CPU per delivery", Scenario::Burst, "/gateway/postgres_micros_per_delivery", Unit::Micros, ""),
     row("– database reads caused by the changes", Scenario::Burst, "/event_reads", Unit::Count, "0"),
+    row(
+        "the same, messages joined for up to 20 ms (`?batch=20`): deliveries per second",
+        Scenario::Batched,
+        "/gateway/deliveries_per_second",
+        Unit::PerSecond,
+        "",
+    ),
+    row("– gateway CPU per delivery", Scenario::Batched, "/gateway/server_micros_per_delivery", Unit::Micros, ""),
+    row("– gateway by floor, CPU", Scenario::Batched, "/cpu_ratio", Unit::Times, ""),
     row("1,000 subscribers, one change at a time: write to receipt p50", Scenario::Paced, "/gateway/latency_ms/p50", Unit::Millis, "3"),
     row("– p99", Scenario::Paced, "/gateway/latency_ms/p99", Unit::Millis, "10"),
     row("– gateway CPU per delivery", Scenario::Paced, "/gateway/server_micros_per_delivery", Unit::Micros, "5"),
@@ -160,8 +170,9 @@ const ROWS: &[Row] = &[
 ];
 
 impl Scenario {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Burst,
+        Self::Batched,
         Self::Paced,
         Self::Fifty,
         Self::Many,
@@ -177,6 +188,7 @@ impl Scenario {
     const fn name(self) -> &'static str {
         match self {
             Self::Burst => "burst",
+            Self::Batched => "batched",
             Self::Paced => "paced",
             Self::Fifty => "fifty",
             Self::Many => "many",
@@ -198,16 +210,18 @@ impl Scenario {
             rate: None,
             paced: false,
             protocol: Protocol::Rest,
+            batch: None,
             no_floor: false,
         };
         let options = match self {
             Self::Burst => fanout(1000, 300),
+            Self::Batched => fanout::Options { batch: Some(20), ..fanout(1000, 300) },
             Self::Paced => fanout::Options { paced: true, ..fanout(1000, 300) },
             Self::Fifty => fanout::Options { rate: Some(50.0), ..fanout(1000, 300) },
             Self::Many => fanout(5000, 100),
             Self::Crud => return done(crud::run(&crud::Options { connections: 8, seconds: 6.0 }, servers, tasks).await?),
             Self::Connect => {
-                let options = connect::Options { connections: 10_000, idle: Some(5000), concurrency: 32 };
+                let options = connect::Options { connections: 10_000, idle: Some(18_000), concurrency: 32 };
                 return done(connect::run(&options, servers, tasks).await?);
             }
             Self::Predicates | Self::Relational => {

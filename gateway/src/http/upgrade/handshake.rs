@@ -43,6 +43,9 @@ pub(in crate::http) enum HandshakeFault {
     /// The list of subprotocols is no list.
     #[error("Invalid Sec-WebSocket-Protocol header")]
     Protocol,
+    /// `?batch=` is no time that messages may wait for each other.
+    #[error("Invalid batch")]
+    Batch,
 }
 
 /// A handshake without fault.
@@ -103,6 +106,7 @@ impl HandshakeFault {
             Self::Key => (StatusCode::BAD_REQUEST, "Missing or invalid Sec-WebSocket-Key header"),
             Self::Version => (StatusCode::BAD_REQUEST, "Missing or invalid Sec-WebSocket-Version header"),
             Self::Protocol => (StatusCode::BAD_REQUEST, "Invalid Sec-WebSocket-Protocol header"),
+            Self::Batch => (StatusCode::BAD_REQUEST, "Invalid batch"),
         };
         let mut response = explained(status, text);
         if self == Self::Version {
