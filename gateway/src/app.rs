@@ -32,7 +32,7 @@ use crate::limits::{self, LimitReason, Limits, SharedPlace};
 use crate::logs::{self, Hub, Lines};
 use crate::metrics::{self, Metrics};
 use crate::state::Gateway;
-use crate::subscription::{Registry, RegistryOptions};
+use crate::subscription::{Queries, Registry, RegistryOptions};
 
 /// What tasks get at the end, however long the drain took.
 const LAST: Duration = Duration::from_secs(5);
@@ -128,6 +128,7 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
         directory,
         authenticator,
         subscriptions,
+        queries: Queries::new(config.query.clone()),
         limits,
         logs: Hub::new(node),
         metrics,

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+// Heap profilers see what goes through the system's.
+#[cfg(not(feature = "system-allocator"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

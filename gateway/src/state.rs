@@ -17,7 +17,7 @@ use crate::items::ItemsService;
 use crate::limits::Limits;
 use crate::logs::Hub;
 use crate::metrics::Metrics;
-use crate::subscription::Registry;
+use crate::subscription::{Queries, Registry};
 
 /// A node's parts.
 pub struct Gateway {
@@ -35,6 +35,8 @@ pub struct Gateway {
     pub graphql: Schemas,
     /// Who hears of what.
     pub subscriptions: Arc<Registry>,
+    /// What they asked for.
+    pub queries: Queries,
     /// Who is connected.
     pub connections: Arc<OpenConnections>,
     /// What several connections together may do.

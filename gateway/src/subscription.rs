@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Subscriptions with the same plan, event and item form a group: an event is evaluated once for each group that it can
-//! concern, which an index over equality constants finds, and its frame is encoded once per uid. It must never read the
+//! concern, which an index over constants finds, and its frame is encoded once per uid. It must never read the
 //! database per subscriber, and never deliver to a member what its group's plan, made with its permissions of now, does not
 //! show.
 
@@ -19,6 +19,7 @@ mod listeners;
 mod listening;
 mod planning;
 mod position;
+mod queries;
 mod reader;
 mod refresh;
 mod registry;
@@ -30,6 +31,7 @@ pub use collection::Start;
 pub use listeners::Form;
 pub use planning::plan;
 pub use position::{Place, Position};
+pub use queries::Queries;
 pub use reader::ViewRead;
 pub use refresh::{refresh, refresh_quietly};
 pub use registry::{Activation, Registry, RegistryOptions};

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use access::permission::Action;
 use access::planner::Planner;
-use access::query::Query;
 use access::refusal::Refusal;
 use change_capture::bus::StreamHead;
 use change_event::Snapshot;
@@ -70,9 +69,7 @@ async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId,
                 if state.subscriptions.is_full(session.id(), id, uid.as_deref()) {
                     return Err(ClientError::TooManySubscriptions);
                 }
-                let mut query = Query::parse(&raw, &state.config.query)?;
-                let variables = state.directory.variables(&accountability, &query.variable_paths(), Some(&permissions)).await?;
-                query.resolve(&variables)?;
+                let query = state.queries.resolved(&raw, &state.directory, &accountability, &permissions).await?;
                 // From here on an older subscription of this uid is gone, whatever happens.
                 if let Some(uid) = &uid {
                     state.subscriptions.replace(session.id(), uid, id).await;

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use access::query::Query;
 use graphql::{EventKind as GraphqlEvent, Prepared, Refused, Response, Subscription};
 
 use crate::command;
@@ -94,9 +93,7 @@ async fn register(
     if state.subscriptions.is_full(session.id(), id, None) {
         return Err(ClientError::TooManySubscriptions);
     }
-    let mut query = Query::parse(&subscription.query, &state.config.query)?;
-    let variables = state.directory.variables(&caller.accountability, &query.variable_paths(), Some(&caller.permissions)).await?;
-    query.resolve(&variables)?;
+    let query = state.queries.resolved(&subscription.query, &state.directory, &caller.accountability, &caller.permissions).await?;
     let request = Arc::new(Request {
         collection: Arc::clone(&subscription.collection),
         event: subscription.event.map(|event| match event {

@@ -26,8 +26,8 @@ pub struct Request {
     pub event: Option<EventKind>,
     /// Only this item, by its key as text.
     pub item: Option<Arc<str>>,
-    /// The query, resolved.
-    pub query: Query,
+    /// The query, resolved; shared where [`crate::subscription::Queries`] knows it.
+    pub query: Arc<Query>,
     /// The client set a limit itself: it applies to the rows of each event.
     pub explicit_limit: bool,
     /// The uid as text; every frame carries it.
