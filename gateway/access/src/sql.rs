@@ -60,6 +60,16 @@ pub struct ReadOptions {
 /// `total_count int8` and `filter_count int8` where the plan asks for them, `snapshot text` where the options do.
 #[must_use]
 pub fn read(plan: &ReadPlan, options: &ReadOptions) -> Statement {
+    statement(plan, options, false)
+}
+
+/// The same with a last column `keys text[]`: the keys of the rows in `data`. For lists of items.
+#[must_use]
+pub fn read_with_keys(plan: &ReadPlan, options: &ReadOptions) -> Statement {
+    statement(plan, options, true)
+}
+
+fn statement(plan: &ReadPlan, options: &ReadOptions, with_keys: bool) -> Statement {
     let mut writer = Writer::default();
     let keys = options.keys.as_deref();
     let rows = match (&plan.root, options.shape) {
@@ -89,6 +99,10 @@ pub fn read(plan: &ReadPlan, options: &ReadOptions) -> Statement {
     if options.snapshot {
         text.push_str(", pg_current_snapshot()::text AS snapshot");
     }
+    if with_keys {
+        let keys = writer.key_rows(plan);
+        text.push_str(&format!(", ARRAY({keys}) AS keys"));
+    }
     text.push_str(&from);
     writer.finish(text)
 }
@@ -98,16 +112,7 @@ pub fn read(plan: &ReadPlan, options: &ReadOptions) -> Statement {
 #[must_use]
 pub fn keys(plan: &ReadPlan) -> Statement {
     let mut writer = Writer::default();
-    let text = match &plan.root {
-        Root::Items(level) => {
-            let mut scope = writer.root_scope(level);
-            let rows = writer.rows(level, &mut scope, None);
-            let page = writer.page(level.limit, level.offset);
-            let key = writer::column(&scope.root.alias, &level.collection.primary_key);
-            format!("SELECT {key}::text AS key{}{}{page}", rows.from, rows.order)
-        }
-        Root::Aggregate(_) => "SELECT NULL::text AS key WHERE false".to_owned(),
-    };
+    let text = writer.key_rows(plan);
     writer.finish(text)
 }
 
@@ -136,6 +141,20 @@ pub(crate) enum Source {
 }
 
 impl Writer {
+    /// The keys of the root level's rows.
+    fn key_rows(&mut self, plan: &ReadPlan) -> String {
+        match &plan.root {
+            Root::Items(level) => {
+                let mut scope = self.root_scope(level);
+                let rows = self.rows(level, &mut scope, None);
+                let page = self.page(level.limit, level.offset);
+                let key = writer::column(&scope.root.alias, &level.collection.primary_key);
+                format!("SELECT {key}::text AS key{}{}{page}", rows.from, rows.order)
+            }
+            Root::Aggregate(_) => "SELECT NULL::text AS key WHERE false".to_owned(),
+        }
+    }
+
     fn root_scope<'p>(&mut self, level: &'p Level) -> Scope<'p> {
         Scope::new(Row { alias: self.alias(), collection: &level.collection, access: &level.access }, Joins::ToOne)
     }

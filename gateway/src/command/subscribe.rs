@@ -142,7 +142,7 @@ async fn start(
         match state.subscriptions.replay(session, request, planned, position, until).await {
             Ok(seen) => {
                 state.metrics.resumes.with_label_values(&["RESUMED"]).inc();
-                return Ok(Start { init: None, snapshot: position.snapshot.clone(), seen: Some(seen) });
+                return Ok(Start { init: None, snapshot: position.snapshot.clone(), seen: Some(seen), shown: Arc::default() });
             }
             Err(reason) => {
                 state.metrics.resumes.with_label_values(&[reason.name()]).inc();
@@ -164,11 +164,11 @@ async fn start(
     if request.event.is_some() {
         let snapshot = state.subscriptions.snapshot().await?;
         position(&snapshot);
-        return Ok(Start { init: Some(wire::frame("init", None, None, &extensions, uid)), snapshot, seen: None });
+        return Ok(Start { init: Some(wire::frame("init", None, None, &extensions, uid)), snapshot, seen: None, shown: Arc::default() });
     }
     let read = state.subscriptions.read(planned, request.item.as_deref()).await?;
     let Some(data) = &read.data else { return Err(Refusal::Forbidden.into()) };
     position(&read.snapshot);
     let init = wire::frame("init", Some(data.as_bytes()), read.meta.as_deref(), &extensions, uid);
-    Ok(Start { init: Some(init), snapshot: read.snapshot.clone(), seen: None })
+    Ok(Start { init: Some(init), snapshot: read.snapshot.clone(), seen: None, shown: Arc::clone(&read.shown) })
 }

@@ -20,7 +20,7 @@ use crate::connection::frame::Frame;
 use crate::connection::send_queue::SendQueue;
 use crate::metrics::Metrics;
 use crate::subscription::frames::{Body, Message};
-use crate::subscription::group::{Group, Member, Progress, View};
+use crate::subscription::group::{Gone, Group, Member, Pending, Progress, View, is_known};
 use crate::subscription::listening::Listening;
 use crate::subscription::position::Place;
 use crate::subscription::reader::Reader;
@@ -66,6 +66,22 @@ pub struct Start {
     pub snapshot: Option<Arc<Snapshot>>,
     /// The last event that a resume sent.
     pub seen: Option<StreamHead>,
+    /// Keys of the rows in the `init`, where the view is remembered.
+    pub shown: Arc<[String]>,
+}
+
+impl Start {
+    /// What was not in the view after a change that the `init` does not contain.
+    fn gone<'p>(&self, pending: &'p Pending) -> impl Iterator<Item = &'p Gone> {
+        pending.gone.iter().filter(|gone| !self.snapshot.as_ref().is_some_and(|snapshot| snapshot.contains(gone.cause)))
+    }
+
+    /// Whether the `init` shows a row that has left since without a word to this member.
+    fn is_outdated(&self, pending: &Pending) -> bool {
+        let known = |body: &Body| is_known(self.snapshot.as_deref(), self.seen, body);
+        pending.bodies.iter().any(|body| body.unsure && known(body))
+            || self.gone(pending).any(|gone| !gone.told && self.shown.iter().any(|key| **key == *gone.key))
+    }
 }
 
 /// Limits of a task.
@@ -263,6 +279,16 @@ impl CollectionTask {
         }
     }
 
+    /// As [`CollectionTask::remember_view`], without forgetting anything.
+    async fn remember_more(&self, group: &mut Group) {
+        let before = match &mut group.view {
+            View::Remembered { keys, .. } => std::mem::take(keys),
+            View::Local { .. } | View::Aggregate { .. } => HashSet::new(),
+        };
+        self.remember_view(group).await;
+        group.remember_shown(before.iter(), self.limits.view_keys);
+    }
+
     fn leave(&mut self, subscription: SubscriptionId, entry: &Entry) -> Option<Member> {
         let key = entry.group.as_ref()?;
         let group = self.groups.get_mut(key)?;
@@ -276,12 +302,15 @@ impl CollectionTask {
         // What was read with permissions that are gone is not sent.
         let Some(key) = &entry.group else { return false };
         let uid = entry.request.uid.as_ref();
-        let Some(member) = self.groups.get_mut(key).and_then(|group| group.member(&entry.request.uid, subscription)) else { return true };
+        let Some(group) = self.groups.get_mut(key) else { return true };
+        let Some(member) = group.member(&entry.request.uid, subscription) else { return true };
         let Progress::Starting(pending) = &mut member.progress else { return true };
-        if pending.spoilt {
+        if pending.spoilt || start.is_outdated(pending) {
             return false;
         }
         let waiting = std::mem::take(&mut **pending);
+        let gone: HashSet<&str> = start.gone(&waiting).map(|gone| &*gone.key).collect();
+        let kept: Vec<&String> = start.shown.iter().filter(|key| !gone.contains(key.as_str())).collect();
         member.progress = Progress::Live;
         member.snapshot = start.snapshot;
         member.seen = start.seen;
@@ -294,6 +323,7 @@ impl CollectionTask {
                 self.metrics.deliveries.inc();
             }
         }
+        group.remember_shown(kept.into_iter(), self.limits.view_keys);
         true
     }
 
@@ -317,7 +347,8 @@ impl CollectionTask {
             (Some(key), Some(planned)) => {
                 match &mut member.progress {
                     Progress::Starting(pending) => pending.spoilt = true,
-                    Progress::Live if key == last && head == self.head => {}
+                    // What images do not tell may have changed with the event to come, and nobody would know what was shown.
+                    Progress::Live if key == last && head == self.head && !planned.remembered && !planned.is_aggregate() => {}
                     progress @ (Progress::Live | Progress::Owed) => {
                         *progress = Progress::Owed;
                         self.owing.insert(key);
@@ -340,6 +371,12 @@ impl CollectionTask {
     pub(super) async fn read_again(&mut self, key: &GroupKey, audience: Audience) {
         let Some(mut group) = self.groups.remove(key) else { return };
         let to_all = matches!(audience, Audience::All { .. });
+        if !group.has_listeners_only() && matches!(audience, Audience::All { cause: Some(cause) } if group.everybody_saw(cause)) {
+            // They hold what they were shown, and are told when that changes.
+            self.remember_more(&mut group).await;
+            self.groups.insert(key.clone(), group);
+            return;
+        }
         if to_all {
             self.remember_view(&mut group).await;
         }
@@ -347,14 +384,9 @@ impl CollectionTask {
             self.groups.insert(key.clone(), group);
             return;
         }
-        if matches!(audience, Audience::All { cause: Some(cause) } if group.everybody_saw(cause)) {
-            self.groups.insert(key.clone(), group);
-            return;
-        }
-        let item = key.item.as_ref().map(|item| vec![item.to_string()]);
         let mut backoff = service_runtime::Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
         let read = loop {
-            match self.reader.view(&group.planned.plan, item.clone()).await {
+            match self.reader.view(&group.planned, key.item.as_deref()).await {
                 Ok(read) => break Some(read),
                 // The view is owed: without it the members would hold stale rows for ever.
                 Err(error) if backoff.attempts() < 8 => {
@@ -373,6 +405,7 @@ impl CollectionTask {
             let body = Body::new(("init", data, meta), Place::after(self.head), group.digest, None);
             let delivered = group.deliver_view(&mut Message::new(body), read.snapshot.as_ref(), to_all);
             self.metrics.deliveries.inc_by(delivered);
+            group.remember_shown(read.shown.iter(), self.limits.view_keys);
             if let View::Aggregate { last, .. } = &mut group.view {
                 *last = read.data.map(String::into_bytes);
             }
@@ -409,7 +442,7 @@ impl CollectionTask {
             }
             let body = Body::new((event, data.as_deref(), None), Place::after(self.head), group.digest, None);
             let delivered = group.deliver(&mut Message::new(body), self.limits.pending_bytes);
-            self.metrics.deliveries.inc_by(delivered);
+            self.metrics.deliveries.inc_by(delivered.count);
         }
     }
 }

@@ -45,6 +45,8 @@ struct Dispatch<'d> {
     asked: usize,
     /// Views to be read again as a whole.
     again: Vec<GroupKey>,
+    /// Views that some members are owed.
+    owing: Vec<GroupKey>,
 }
 
 impl CollectionTask {
@@ -60,8 +62,18 @@ impl CollectionTask {
         let concerned = concerned.chain(others.chain(&everybody).map(|key| (key, None)));
 
         let (reader, limits, metrics) = (&self.reader, &self.limits, &*self.metrics);
-        let mut dispatch =
-            Dispatch { event, parsed: &parsed, reader, limits, metrics, open: Vec::new(), wanted: Vec::new(), asked: 0, again: Vec::new() };
+        let mut dispatch = Dispatch {
+            event,
+            parsed: &parsed,
+            reader,
+            limits,
+            metrics,
+            open: Vec::new(),
+            wanted: Vec::new(),
+            asked: 0,
+            again: Vec::new(),
+            owing: Vec::new(),
+        };
         let mut judged = 0;
         for (key, rows) in concerned {
             let Some(group) = self.groups.get_mut(key) else { continue };
@@ -80,10 +92,13 @@ impl CollectionTask {
         }
         dispatch.read(&mut self.groups).await;
         metrics.events.add(Stage::Evaluated, judged);
-        let again = dispatch.again;
+        let (again, owing) = (dispatch.again, dispatch.owing);
         drop(candidates);
         for key in again {
             self.read_again(&key, Audience::All { cause: Some(event.transaction) }).await;
+        }
+        for key in owing {
+            self.read_again(&key, Audience::Owed).await;
         }
     }
 }
@@ -120,7 +135,7 @@ impl<'d> Dispatch<'d> {
     }
 
     async fn conclude(&mut self, key: &GroupKey, group: &mut Group, evaluation: Evaluation<'d>) {
-        let mut frames = match group.conclude(evaluation, self.parsed.operation, self.limits.view_keys) {
+        let mut frames = match group.conclude(evaluation, (self.parsed.operation, self.parsed.transaction), self.limits.view_keys) {
             Outcome::Frames(frames) => frames,
             Outcome::ReadAgain => return self.read_again(key, group),
         };
@@ -130,7 +145,10 @@ impl<'d> Dispatch<'d> {
         for (outgoing, body) in frames.iter().zip(bodies(&frames, self.event, group.digest)) {
             let delivered = group.deliver(&mut Message::new(body), self.limits.pending_bytes);
             let heard = group.listeners.deliver(outgoing.kind, &outgoing.rows);
-            self.metrics.event_delivered(self.event.written_at, delivered + heard);
+            self.metrics.event_delivered(self.event.written_at, delivered.count + heard);
+            if delivered.owing {
+                self.owing.push(key.clone());
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 use access::row::{RowImage, Verdict, wire_key};
 use access::schema::Collection;
 use change_capture::bus::StreamHead;
-use change_event::{ChangeEvent, Operation, RowChange};
+use change_event::{ChangeEvent, Operation, RowChange, TransactionId};
 use serde_json::value::RawValue;
 
 use crate::database::DatabaseError;
@@ -32,6 +32,7 @@ use crate::subscription::reader::{KeyedItem, Reader};
 /// An event whose images are parsed once for all groups of the collection.
 pub(super) struct ParsedEvent<'a> {
     pub(super) operation: Operation,
+    pub(super) transaction: TransactionId,
     pub(super) rows: Vec<ParsedRow<'a>>,
 }
 
@@ -57,6 +58,8 @@ pub(super) struct Evaluation<'e> {
     ask: Vec<usize>,
     /// Those that it showed, in its order.
     read_order: Vec<usize>,
+    /// Rows that it did not show.
+    absent: Vec<usize>,
 }
 
 /// One frame for the group.
@@ -64,6 +67,8 @@ pub(super) struct Outgoing {
     pub(super) kind: EventKind,
     pub(super) data: Vec<u8>,
     pub(super) meta: Option<Vec<u8>>,
+    /// See [`Body::unsure`].
+    pub(super) unsure: bool,
     /// The same row by row, where somebody in the group is told of each by itself.
     pub(super) rows: Vec<OutgoingRow>,
 }
@@ -75,7 +80,9 @@ pub(super) fn bodies(frames: &[Outgoing], event: &ChangeEvent, view: u64) -> imp
     frames.iter().enumerate().map(move |(index, outgoing)| {
         let parts = (outgoing.kind.name(), Some(outgoing.data.as_slice()), outgoing.meta.as_deref());
         let told = if index == last { 0 } else { u32::try_from(index + 1).unwrap_or(u32::MAX) };
-        Body::new(parts, position::Place { head, frames: told }, view, Some(transaction))
+        let mut body = Body::new(parts, position::Place { head, frames: told }, view, Some(transaction));
+        body.unsure = outgoing.unsure;
+        body
     })
 }
 
@@ -120,7 +127,7 @@ impl<'a> ParsedEvent<'a> {
         });
         let mut rows: Vec<_> = rows.collect();
         rows.sort_by_key(|(place, _)| *place);
-        Self { operation: event.operation, rows: rows.into_iter().map(|(_, row)| row).collect() }
+        Self { operation: event.operation, transaction: event.transaction, rows: rows.into_iter().map(|(_, row)| row).collect() }
     }
 
     /// The old and the new image of each row, for the predicate index; `None` where an image that should be there is not, so
@@ -153,8 +160,12 @@ impl Evaluation<'_> {
             }
         }
         for index in std::mem::take(&mut self.ask) {
+            let shown = self.contents.contains_key(&index);
             if let Some(place) = self.after.get_mut(index) {
-                *place = if self.contents.contains_key(&index) { Place::In } else { Place::Out };
+                *place = if shown { Place::In } else { Place::Out };
+            }
+            if !shown {
+                self.absent.push(index);
             }
         }
     }
@@ -184,13 +195,23 @@ impl Group {
         if content_wanted && after.iter().any(|place| *place != Place::Out) {
             ask = self.project(&rows, &after, &mut contents);
         }
-        Some(Evaluation { rows, before, after, entering, contents, ask, read_order: Vec::new() })
+        Some(Evaluation { rows, before, after, entering, contents, ask, read_order: Vec::new(), absent: Vec::new() })
     }
 
     /// What the members are told, once nothing is left open.
-    pub(super) fn conclude(&mut self, evaluation: Evaluation<'_>, operation: Operation, view_keys: usize) -> Outcome {
-        let Evaluation { rows, before, after, entering, mut contents, ask: _, read_order } = evaluation;
+    pub(super) fn conclude(
+        &mut self,
+        evaluation: Evaluation<'_>,
+        (operation, cause): (Operation, TransactionId),
+        view_keys: usize,
+    ) -> Outcome {
+        let Evaluation { rows, before, after, entering, mut contents, ask: _, read_order, absent } = evaluation;
         let Some(left) = self.left(&rows, &before, &after, operation) else { return Outcome::ReadAgain };
+        let unsure = absent.iter().any(|index| before.get(*index) == Some(&Place::In));
+        if matches!(self.view, View::Remembered { .. }) {
+            let gone = rows.iter().zip(before.iter().zip(&after)).filter(|(_, (_, after))| **after == Place::Out);
+            self.note_gone(cause, gone.map(|(row, (before, _))| (row.key.as_ref(), *before == Place::In)));
+        }
         self.remember(&rows, &after, view_keys);
 
         let mut frames = Vec::new();
@@ -212,7 +233,7 @@ impl Group {
             };
             let single = left.iter().filter(|_| !self.listeners.is_empty());
             let rows = single.map(|key| OutgoingRow { key: key.to_string(), data: None }).collect();
-            frames.push(Outgoing { kind: EventKind::Delete, data, meta: None, rows });
+            frames.push(Outgoing { kind: EventKind::Delete, data, meta: None, unsure, rows });
         }
         Outcome::Frames(frames)
     }
@@ -238,7 +259,7 @@ impl Group {
         if !asks.is_empty() {
             evaluation.receive(reader.items(&self.planned, asks).await?);
         }
-        let mut outcome = self.conclude(evaluation, event.operation, view_keys);
+        let mut outcome = self.conclude(evaluation, (event.operation, event.transaction), view_keys);
         if let Outcome::Frames(frames) = &mut outcome {
             self.count(frames, reader).await?;
         }
@@ -393,7 +414,7 @@ impl Group {
             ([only, ..], Some(_)) => only.clone(),
             (items, None) => [b"[".as_slice(), &items.join(&b','), b"]"].concat(),
         };
-        frames.push(Outgoing { kind, data, meta: None, rows });
+        frames.push(Outgoing { kind, data, meta: None, unsure: false, rows });
     }
 }
 

@@ -19,6 +19,9 @@ use crate::subscription::frames::{Body, Message};
 use crate::subscription::listeners::Listeners;
 use crate::subscription::request::{GroupKey, Planned, SubscriptionId};
 
+/// Rows that may leave a view while an `init` is read; with more it is read again.
+const GONE: usize = 10_000;
+
 /// One view and everybody who watches it.
 pub(super) struct Group {
     pub(super) key: GroupKey,
@@ -82,9 +85,19 @@ pub(super) enum Progress {
 #[derive(Default)]
 pub(super) struct Pending {
     pub(super) bodies: Vec<Arc<Body>>,
+    /// Rows that were not in the view after a change, where the view is remembered.
+    pub(super) gone: Vec<Gone>,
     bytes: usize,
     /// The `init` must be read again: too much arrived, or its permissions are no longer the ones it was read with.
     pub(super) spoilt: bool,
+}
+
+/// A row that was not in the view after a change.
+pub(super) struct Gone {
+    pub(super) cause: TransactionId,
+    pub(super) key: Box<str>,
+    /// A `delete` was sent, because the group knew the row.
+    pub(super) told: bool,
 }
 
 impl Member {
@@ -94,9 +107,7 @@ impl Member {
 
     /// Whether the member has been told of `body` in its `init` or before a resume.
     pub(super) fn knows(&self, body: &Body) -> bool {
-        let contained = matches!((&self.snapshot, body.transaction), (Some(snapshot), Some(xid)) if snapshot.contains(xid));
-        contained
-            || body.transaction.is_some() && self.seen.is_some_and(|seen| seen.epoch == body.place.head.epoch && seen >= body.place.head)
+        is_known(self.snapshot.as_deref(), self.seen, body)
     }
 
     /// Its frame of a message that no other member shares any more.
@@ -104,6 +115,20 @@ impl Member {
         let uid = uid.map(AsRef::as_ref);
         if self.positions { body.frame_with_position(uid, self.snapshot.as_ref()) } else { body.frame(uid) }
     }
+}
+
+/// Whether who was told what `snapshot` contains, or everything up to `seen`, has been told of `body`.
+pub(super) fn is_known(snapshot: Option<&Snapshot>, seen: Option<StreamHead>, body: &Body) -> bool {
+    let contained = matches!((snapshot, body.transaction), (Some(snapshot), Some(xid)) if snapshot.contains(xid));
+    contained || body.transaction.is_some() && seen.is_some_and(|seen| seen.epoch == body.place.head.epoch && seen >= body.place.head)
+}
+
+/// What became of a message.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Delivered {
+    pub(super) count: u64,
+    /// Some member's `init` is as new as the message, and it may yet hold what the message takes away: it is owed its view.
+    pub(super) owing: bool,
 }
 
 impl Group {
@@ -160,13 +185,17 @@ impl Group {
         self.members.get_mut(uid)?.get_mut(&subscription)
     }
 
-    /// Sends `message` to every member that does not know it from its `init`. Returns how many.
-    pub(super) fn deliver(&mut self, message: &mut Message, pending_budget: usize) -> u64 {
-        let mut delivered = 0;
+    /// Sends `message` to every member that does not know it from its `init`.
+    pub(super) fn deliver(&mut self, message: &mut Message, pending_budget: usize) -> Delivered {
+        let mut delivered = Delivered::default();
         for (uid, members) in &mut self.members {
             let mut shared: Option<Frame> = None;
             for member in members.values_mut() {
                 if member.knows(&message.body) {
+                    if message.body.unsure {
+                        member.progress = Progress::Owed;
+                        delivered.owing = true;
+                    }
                     continue;
                 }
                 match &mut member.progress {
@@ -179,12 +208,32 @@ impl Group {
                             shared.get_or_insert_with(|| message.frame(uid.as_ref())).clone()
                         };
                         // A closed connection is removed by its owner; its frames are for nobody.
-                        delivered += u64::from(member.queue.send(frame).is_ok());
+                        delivered.count += u64::from(member.queue.send(frame).is_ok());
                     }
                 }
             }
         }
         delivered
+    }
+
+    /// Tells members that still wait for their `init` which rows were not in the view after `cause`.
+    pub(super) fn note_gone<'r>(&mut self, cause: TransactionId, rows: impl Iterator<Item = (&'r str, bool)> + Clone) {
+        for member in self.members.values_mut().flat_map(IndexMap::values_mut) {
+            if let Progress::Starting(pending) = &mut member.progress {
+                pending.gone.extend(rows.clone().map(|(key, told)| Gone { cause, key: key.into(), told }));
+                pending.spoilt |= pending.gone.len() > GONE;
+            }
+        }
+    }
+
+    /// Rows that members were shown.
+    pub(super) fn remember_shown<'r>(&mut self, shown: impl Iterator<Item = &'r String>, most: usize) {
+        let View::Remembered { keys, overflown: overflown @ false, .. } = &mut self.view else { return };
+        keys.extend(shown.cloned());
+        if keys.len() > most {
+            *keys = HashSet::new();
+            *overflown = true;
+        }
     }
 
     /// Sends a whole view, read under `snapshot`, to the members that wait for it: all, or those whose view became

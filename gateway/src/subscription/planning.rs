@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use access::permission::{Action, Permissions};
+use access::plan::Root;
 use access::planner::{Planner, Target};
 use access::refusal::Refusal;
+use access::row::Membership;
 use access::schema::Schema;
 use access::sql::{self, ReadOptions, Shape};
 use serde_json::Value;
@@ -43,5 +45,9 @@ pub fn plan(config: &Config, schema: &Schema, permissions: &Permissions, request
     }
     let plan = planner.read(&request.collection, &request.query, Target::Query)?;
     let statement = sql::read(&plan, &ReadOptions { shape: Shape::List, snapshot: false, keys: None });
-    Ok(Planned { collection, plan: Arc::new(plan), statement: Arc::new(statement) })
+    let remembered = match &plan.root {
+        Root::Items(level) => Membership::compile(level).is_err(),
+        Root::Aggregate(_) => false,
+    };
+    Ok(Planned { collection, plan: Arc::new(plan), statement: Arc::new(statement), remembered })
 }

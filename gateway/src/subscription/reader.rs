@@ -36,6 +36,8 @@ pub struct ViewRead {
     pub meta: Option<Vec<u8>>,
     /// What the read has seen.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// The keys of the rows in `data`, where the group remembers them.
+    pub shown: Arc<[String]>,
 }
 
 impl Reader {
@@ -127,12 +129,19 @@ impl Reader {
         Ok((keys.len() <= most).then_some(keys))
     }
 
-    /// The whole view, or the one item in `item`, with its counts and the snapshot it was read under.
-    pub(super) async fn view(&self, plan: &ReadPlan, item: Option<Vec<String>>) -> Result<ViewRead, DatabaseError> {
+    /// The whole view, or the one item in `item`, with its counts, the snapshot it was read under and, where the group
+    /// remembers them, the keys of its rows.
+    pub(super) async fn view(&self, planned: &Planned, item: Option<&str>) -> Result<ViewRead, DatabaseError> {
+        self.read_view(&planned.plan, item, planned.remembered).await
+    }
+
+    async fn read_view(&self, plan: &ReadPlan, item: Option<&str>, remembered: bool) -> Result<ViewRead, DatabaseError> {
         let shape = if item.is_some() { Shape::Object } else { Shape::List };
-        let statement = sql::read(plan, &ReadOptions { shape, snapshot: true, keys: item });
+        let options = ReadOptions { shape, snapshot: true, keys: item.map(|item| vec![item.to_owned()]) };
+        let with_keys = remembered && item.is_none();
+        let statement = if with_keys { sql::read_with_keys(plan, &options) } else { sql::read(plan, &options) };
         let rows = self.database.query(&statement).await?;
-        let Some(row) = rows.first() else { return Ok(ViewRead { data: None, meta: None, snapshot: None }) };
+        let Some(row) = rows.first() else { return Ok(ViewRead { data: None, meta: None, snapshot: None, shown: Arc::default() }) };
         let data = row.try_get::<_, Option<String>>(0)?;
         let mut column = 1;
         let mut counts = Vec::new();
@@ -143,8 +152,13 @@ impl Reader {
             }
         }
         let snapshot: String = row.try_get(column)?;
+        let shown = match item {
+            Some(item) if remembered && data.is_some() => vec![item.to_owned()],
+            None if with_keys => row.try_get(column + 1)?,
+            Some(_) | None => Vec::new(),
+        };
         let meta = (!counts.is_empty()).then(|| format!("{{{}}}", counts.join(",")).into_bytes());
-        Ok(ViewRead { data, meta, snapshot: snapshot.parse().ok().map(Arc::new) })
+        Ok(ViewRead { data, meta, snapshot: snapshot.parse().ok().map(Arc::new), shown: shown.into() })
     }
 
     /// What is committed now.
@@ -164,7 +178,7 @@ impl Reader {
             level.limit = Some(0);
             level.select.clear();
         }
-        Ok(self.for_event().view(&plan, None).await?.meta)
+        Ok(self.for_event().read_view(&plan, None, false).await?.meta)
     }
 }
 

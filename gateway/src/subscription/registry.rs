@@ -259,7 +259,7 @@ impl Registry {
     /// When the database cannot be read.
     pub async fn read(&self, planned: &Planned, item: Option<&str>) -> Result<Arc<ViewRead>, DatabaseError> {
         let key = (Arc::clone(&planned.statement), item.map(Into::into));
-        self.shared_reads.read(key, || self.reader.view(&planned.plan, item.map(|item| vec![item.to_owned()]))).await
+        self.shared_reads.read(key, || self.reader.view(planned, item)).await
     }
 
     /// What is committed now: a subscription without data begins here.

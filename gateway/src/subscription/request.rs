@@ -47,6 +47,8 @@ pub struct Planned {
     pub plan: Arc<ReadPlan>,
     /// The statement that reads the view; its text and parameters identify the view.
     pub statement: Arc<Statement>,
+    /// Images do not tell which rows belong to the view: the group remembers the keys of those that it has shown.
+    pub remembered: bool,
 }
 
 /// What makes two subscriptions see the same frames. Cheap to clone, and to look up: its hash is made once.

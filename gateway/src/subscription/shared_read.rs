@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn view(number: usize) -> ViewRead {
-        ViewRead { data: Some(number.to_string()), meta: None, snapshot: None }
+        ViewRead { data: Some(number.to_string()), meta: None, snapshot: None, shown: Arc::default() }
     }
 
     /// Reads one after another, each when a permit is there; gives its number.

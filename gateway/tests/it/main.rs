@@ -30,6 +30,8 @@ mod observability;
 mod predicates;
 mod probe;
 #[cfg(test)]
+mod remembered;
+#[cfg(test)]
 mod resume;
 #[cfg(test)]
 mod rfc6455;
