@@ -35,6 +35,9 @@ pub(crate) const NODES: usize = 3;
 pub(crate) const WORKERS: usize = 2;
 /// The administrator's token.
 pub(crate) const ADMIN_TOKEN: &str = "fault-admin-token-000000000000000000";
+pub(crate) const ADMIN_EMAIL: &str = "admin@example.com";
+/// Everybody's password.
+pub(crate) const PASSWORD: &str = "faults-password";
 const DATABASE: &str = "faults";
 const FIXTURE: &str = include_str!("fixture.sql");
 const START_LIMIT: Duration = Duration::from_secs(90);
@@ -91,6 +94,8 @@ pub(crate) struct Cluster {
     pub(crate) redis_port: u16,
     pub(crate) database: Database,
     pub(crate) grants: Grants,
+    /// Clients touch markers while they can read this; a check that holds it knows of every write.
+    pub(crate) touching: Arc<tokio::sync::RwLock<()>>,
     pub(crate) folder: PathBuf,
     pub(crate) tasks: Tasks,
 }
@@ -111,16 +116,21 @@ impl Database {
         Ok(client)
     }
 
+    /// Runs statements on a session of their own, once.
+    pub(crate) async fn try_once(&self, statements: &str) -> Result<()> {
+        timeout(STATEMENT_LIMIT, async { anyhow::Ok(self.connect("suite").await?.batch_execute(statements).await?) })
+            .await
+            .context("the database does not answer")?
+    }
+
     /// Repeats idempotent statements until the database has acknowledged them.
     pub(crate) async fn until_done(&self, statements: &str) -> Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         loop {
-            let done = timeout(STATEMENT_LIMIT, async { anyhow::Ok(self.connect("suite").await?.batch_execute(statements).await?) });
-            match done.await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) if Instant::now() > deadline => return Err(error),
-                Err(_) if Instant::now() > deadline => anyhow::bail!("the database does not answer"),
-                Ok(Err(_)) | Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            match self.try_once(statements).await {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() > deadline => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }
     }
@@ -255,6 +265,7 @@ impl Cluster {
             redis_port,
             database,
             grants,
+            touching: Arc::default(),
             folder,
             tasks: tasks.clone(),
         });
@@ -377,10 +388,18 @@ fn environment(postgres: &PrivatePostgres) -> BTreeMap<String, String> {
         ("DB_PASSWORD", postgres.password()),
         ("DB_DATABASE", DATABASE),
         ("SECRET", "faults-secret-0123456789"),
-        ("ADMIN_EMAIL", "admin@example.com"),
-        ("ADMIN_PASSWORD", "faults-password"),
+        ("ADMIN_EMAIL", ADMIN_EMAIL),
+        ("ADMIN_PASSWORD", PASSWORD),
         ("ADMIN_TOKEN", ADMIN_TOKEN),
         ("LOG_LEVEL", "info"),
+        // Cheap: what is tested is what follows a login, and clients log in often.
+        ("HASH_MEMORY_COST", "1024"),
+        ("HASH_TIME_COST", "1"),
+        ("HASH_PARALLELISM", "1"),
+        // A suspended client tries on.
+        ("GATEWAY_FAILED_LOGINS_PER_IP", "Infinity"),
+        // Tokens end in the middle of everything.
+        ("ACCESS_TOKEN_TTL", "12s"),
     ];
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }

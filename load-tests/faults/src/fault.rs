@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
 use rand::Rng as _;
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom as _;
+use rand::seq::{IndexedRandom as _, IteratorRandom as _};
 use serde::Serialize;
 use service_runtime::guarded_process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,7 +17,10 @@ use tokio::net::TcpStream;
 
 use crate::client::{Client, Order};
 use crate::cluster::{Cluster, Node, Worker};
+use crate::grants::{Change, Ended, Login};
+use crate::judge::Finding;
 use crate::proxy::{Cut, Proxy};
+use crate::run::PATIENCE;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize)]
@@ -61,6 +64,12 @@ pub enum Fault {
     ClientSlow,
     /// Permissions, policies, roles, suspended users, cleared tokens.
     Rights,
+    /// The sessions of a user are deleted.
+    SessionDeleted,
+    /// A user is suspended for a while.
+    UserSuspended,
+    /// The static token of a user is cleared for a while.
+    TokenCleared,
     /// Two of the others at once.
     Mix,
 }
@@ -73,6 +82,17 @@ pub(crate) struct Injected {
     /// It ends by itself after so long.
     pub(crate) lasts: Option<Duration>,
     heal: Vec<Heal>,
+    revoked: Vec<Revoked>,
+}
+
+/// Credentials of a user that no longer count.
+#[derive(Debug)]
+struct Revoked {
+    user: usize,
+    /// Of those who came by this; `None`: of all.
+    login: Option<Login>,
+    ended: Ended,
+    undo: Option<Change>,
 }
 
 #[derive(Debug)]
@@ -116,19 +136,24 @@ impl Fault {
         if self != Self::Mix {
             return self.single(cluster, clients, random).await;
         }
-        let mut both = Injected { what: String::new(), lasts: None, heal: Vec::new() };
+        let mut both = Injected { what: String::new(), lasts: None, heal: Vec::new(), revoked: Vec::new() };
         let others: Vec<Self> = Self::all().iter().copied().filter(|fault| !matches!(fault, Self::Mix | Self::None)).collect();
         let mut two: Vec<Self> = others.choose_multiple(random, 2).copied().collect();
         if two.iter().all(|fault| matches!(fault, Self::PostgresStop | Self::PostgresRestart)) {
             // Nothing ends a postmaster that is frozen.
             two.truncate(1);
         }
+        if two.iter().all(|fault| fault.changes_rights()) {
+            // What one takes away the other might give back, before anybody has noticed.
+            two.truncate(1);
+        }
         // Rights are changed while there is a database to change them in.
-        two.sort_by_key(|fault| *fault != Self::Rights);
+        two.sort_by_key(|fault| !fault.changes_rights());
         for one in two {
             let one = one.single(cluster, clients, random).await?;
             both.what = if both.what.is_empty() { one.what } else { format!("{} + {}", both.what, one.what) };
             both.heal.extend(one.heal);
+            both.revoked.extend(one.revoked);
             both.lasts = both.lasts.max(one.lasts);
         }
         Ok(both)
@@ -137,6 +162,7 @@ impl Fault {
     async fn single(self, cluster: &Cluster, clients: &[Client], random: &mut StdRng) -> Result<Injected> {
         let node = random.random_range(0..cluster.nodes.len());
         let mut heal = Vec::new();
+        let mut revoked = Vec::new();
         let mut lasts = None;
         let mut what = self.name();
         match self {
@@ -214,14 +240,43 @@ impl Fault {
                     tokio::time::sleep(Duration::from_millis(random.random_range(0..120))).await;
                 }
             }
+            Self::SessionDeleted | Self::UserSuspended | Self::TokenCleared => {
+                let by_session = (self == Self::SessionDeleted).then_some(Login::Session);
+                let login = by_session.or((self == Self::TokenCleared).then_some(Login::Token));
+                let users = cluster.grants.users();
+                let of = |user: usize| users.get(user).is_some_and(|user| !user.admin);
+                let concerned = clients.iter().filter(|client| login.is_none_or(|login| client.login == login) && of(client.user));
+                let Some(user) = concerned.map(|client| client.user).choose(random) else { anyhow::bail!("nobody comes so") };
+                let (change, undo) = match login {
+                    Some(Login::Session) => (Change::Sessions { user }, None),
+                    Some(Login::Token) => (Change::Token { user, has_token: false }, Some(Change::Token { user, has_token: true })),
+                    Some(Login::Refresh) | None => (Change::Status { user, active: false }, Some(Change::Status { user, active: true })),
+                };
+                let ended = cluster.grants.make(&cluster.database, &change).await?;
+                what = format!("{what} {change:?}");
+                revoked.push(Revoked { user, login, ended, undo });
+            }
         }
-        Ok(Injected { what, lasts, heal })
+        Ok(Injected { what, lasts, heal, revoked })
     }
 
     /// Whether clients catch up while it lasts, because somebody else takes over. Their recovery counts from the fault, that of
     /// other faults from when it was undone.
     pub(crate) const fn is_survived(self) -> bool {
-        matches!(self, Self::NodeKill | Self::NodeStop | Self::WorkerKill | Self::WorkerStop | Self::RedisFlush | Self::ClientDrop)
+        matches!(
+            self,
+            Self::NodeKill
+                | Self::NodeStop
+                | Self::WorkerKill
+                | Self::WorkerStop
+                | Self::RedisFlush
+                | Self::ClientDrop
+                | Self::SessionDeleted
+        )
+    }
+
+    const fn changes_rights(self) -> bool {
+        matches!(self, Self::Rights | Self::SessionDeleted | Self::UserSuspended | Self::TokenCleared)
     }
 
     /// How long it lasts.
@@ -241,6 +296,9 @@ impl Fault {
             | Self::CutWorkerPostgres
             | Self::CutClientNode
             | Self::ClientSlow
+            | Self::SessionDeleted
+            | Self::UserSuspended
+            | Self::TokenCleared
             | Self::Mix => 3500,
         };
         Duration::from_millis(random.random_range(200..most))
@@ -248,8 +306,8 @@ impl Fault {
 }
 
 impl Injected {
-    /// Undoes it.
-    pub(crate) async fn heal(self, cluster: &Cluster) -> Result<()> {
+    /// Undoes it. Credentials come back when every connection that began with them has ended; which did not is returned.
+    pub(crate) async fn heal(self, cluster: &Cluster, clients: &[Client]) -> Result<Vec<(usize, Finding)>> {
         for heal in self.heal {
             match heal {
                 Heal::StartNode(number) => node_of(cluster, number)?.program.start()?,
@@ -268,7 +326,16 @@ impl Injected {
                 Heal::Link(link, number) => link.proxy(cluster, number)?.heal(),
             }
         }
-        Ok(())
+        let mut findings = Vec::new();
+        for Revoked { user, login, ended, undo } in self.revoked {
+            for client in clients.iter().filter(|client| client.user == user && login.is_none_or(|login| client.login == login)) {
+                findings.extend(client.outlives(ended, PATIENCE).await.map(|finding| (client.number, finding)));
+            }
+            if let Some(undo) = undo {
+                cluster.grants.make(&cluster.database, &undo).await?;
+            }
+        }
+        Ok(findings)
     }
 }
 

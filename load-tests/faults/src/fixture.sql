@@ -95,7 +95,12 @@ begin
 end $$;
 
 insert into directus_collections (collection, accountability) values ('folders', null), ('docs', null), ('tags', 'all');
-insert into directus_relations (many_collection, many_field, one_collection) values ('docs', 'folder', 'folders'), ('tags', 'doc', 'docs');
+insert into directus_relations (many_collection, many_field, one_collection, one_field)
+values ('docs', 'folder', 'folders', 'docs'), ('tags', 'doc', 'docs', null);
+insert into directus_fields (collection, field, special) values ('folders', 'docs', 'o2m');
+-- Clients of suspended users try to log in again and again.
+update directus_settings set auth_login_attempts = null;
+insert into directus_settings (auth_login_attempts) select null where not exists (select from directus_settings);
 insert into folders (id, kind) values (-1, 'marker');
 insert into docs (id, kind) values (-1, 'marker');
 insert into tags (id, kind) values ('marker', 'marker');

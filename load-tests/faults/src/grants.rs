@@ -5,7 +5,8 @@
 //! user ─ role ─ (access row) ─ policy ─ permission per collection: fields, rule
 //! ```
 //! A right holds from the moment its change was sent until the moment the change that ended it was acknowledged: in between,
-//! both answers are right. It must never be more generous than that.
+//! both answers are right. Who logged in needs no static token; who has one needs no session. It must never be more generous
+//! than that.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,8 @@ use serde_json::Value;
 use tokio_postgres::Client;
 
 use crate::clock::{Moment, now};
+use crate::cluster::ADMIN_EMAIL;
+use crate::relation::{Relation, Truth, World};
 use crate::rule::Rule;
 
 /// The collections.
@@ -27,6 +30,18 @@ const ALWAYS: [&str; 7] = ["id", "stamp", "kind", "n", "team", "level", "owner"]
 /// Fields that a permission may leave out.
 const OPTIONAL: [&str; 2] = ["note", "secret"];
 const ROLES: usize = 3;
+const RELATIONAL_ROLE: usize = 2;
+
+/// How somebody proves who he is: on what else, besides his user, his rights rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Login {
+    /// The static token of the user.
+    Token,
+    /// A session cookie: it ends with its row.
+    Session,
+    /// A short access token with a refresh token.
+    Refresh,
+}
 
 /// What a permission lets see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +64,7 @@ pub(crate) struct Held {
 #[derive(Debug, Clone)]
 pub(crate) struct User {
     pub(crate) id: String,
+    pub(crate) email: String,
     pub(crate) token: String,
     pub(crate) admin: bool,
     role: usize,
@@ -67,8 +83,17 @@ struct Role {
 struct Book {
     users: Vec<User>,
     roles: Vec<Role>,
-    /// By user and collection.
-    held: Vec<Vec<Vec<Held>>>,
+    /// By user and collection: of who comes with a static token, and of who has logged in.
+    held: Vec<Vec<[Vec<Held>; 2]>>,
+    /// Sessions of a user that were deleted: his number, when that was sent and when it was acknowledged.
+    deleted: Vec<(usize, Ended)>,
+}
+
+/// When something ended: it was sent, and it was acknowledged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended {
+    pub(crate) sent: Moment,
+    pub(crate) acknowledged: Moment,
 }
 
 /// The book-keeping.
@@ -77,12 +102,32 @@ pub(crate) struct Grants(Mutex<Book>);
 
 /// One change of rights.
 #[derive(Debug, Clone)]
-enum Change {
-    Permission { role: usize, collection: usize, grant: Option<Grant> },
-    Attach { role: usize, attached: bool },
-    Role { user: usize, role: usize },
-    Status { user: usize, active: bool },
-    Token { user: usize, has_token: bool },
+pub(crate) enum Change {
+    Permission {
+        role: usize,
+        collection: usize,
+        grant: Option<Grant>,
+    },
+    Attach {
+        role: usize,
+        attached: bool,
+    },
+    Role {
+        user: usize,
+        role: usize,
+    },
+    Status {
+        user: usize,
+        active: bool,
+    },
+    Token {
+        user: usize,
+        has_token: bool,
+    },
+    /// All sessions of a user are gone.
+    Sessions {
+        user: usize,
+    },
 }
 
 fn role_id(role: usize) -> String {
@@ -101,7 +146,7 @@ impl User {
     /// A user for tests.
     #[cfg(test)]
     pub(crate) fn of(id: &str) -> Self {
-        Self { id: id.to_owned(), token: String::new(), admin: false, role: 0, active: true, has_token: true }
+        Self { id: id.to_owned(), email: String::new(), token: String::new(), admin: false, role: 0, active: true, has_token: true }
     }
 }
 
@@ -109,18 +154,15 @@ impl Grant {
     fn random(random: &mut StdRng, collection: usize) -> Self {
         let mut fields: BTreeSet<&str> = ALWAYS.into_iter().collect();
         fields.extend(OPTIONAL.iter().filter(|_| random.random_bool(0.5)));
-        match COLLECTIONS.get(collection) {
-            Some(&"docs") => fields.insert("folder"),
-            Some(&"tags") => fields.insert("doc"),
-            _ => false,
-        };
+        let name = COLLECTIONS.get(collection).copied().unwrap_or_default();
+        fields.insert(Relation::of(name).field);
         let fields = if random.random_bool(0.3) { None } else { Some(fields) };
-        Self { rule: Rule::random(random, 1), fields }
+        Self { rule: Rule::random(random, name, 1), fields }
     }
 
-    /// Whether a version may be seen by `user`.
-    pub(crate) fn shows(&self, version: &Value, user: &str) -> bool {
-        self.rule.test(version, user)
+    /// Whether a version may be seen by `user` in the span of `world`.
+    pub(crate) fn shows(&self, version: &Value, user: &str, world: &World<'_>) -> Truth {
+        self.rule.test(version, user, &world.of_rules())
     }
 
     /// Whether a field may be seen.
@@ -133,9 +175,13 @@ impl Grants {
     /// Writes users, roles and random permissions into an empty database. The administrator is user 0.
     pub(crate) async fn install(sql: &Client, random: &mut StdRng, users: usize, admin_token: &str) -> Result<Self> {
         let admin: String = sql.query_one("select id::text from directus_users where token = $1", &[&admin_token]).await?.get(0);
-        let mut book = Book { users: Vec::new(), roles: Vec::new(), held: Vec::new() };
+        let mut book = Book { users: Vec::new(), roles: Vec::new(), held: Vec::new(), deleted: Vec::new() };
         for role in 0..ROLES {
-            let permissions = (0..COLLECTIONS.len()).map(|collection| Some(Grant::random(random, collection))).collect();
+            let mut permissions: Vec<_> = (0..COLLECTIONS.len()).map(|collection| Some(Grant::random(random, collection))).collect();
+            // One role sees of every collection what its related rows say, whatever the others see.
+            for (name, grant) in COLLECTIONS.iter().zip(permissions.iter_mut().flatten()).filter(|_| role == RELATIONAL_ROLE) {
+                grant.rule = Rule::related(random, name);
+            }
             book.roles.push(Role { attached: true, permissions });
             sql.batch_execute(&format!(
                 "insert into directus_roles (id, name) values ('{}', 'role {role}'); insert into directus_policies (id, name) values ('{}', 'policy {role}')",
@@ -144,17 +190,28 @@ impl Grants {
             ))
             .await?;
         }
-        book.users.push(User { id: admin, token: admin_token.to_owned(), admin: true, role: 0, active: true, has_token: true });
+        book.users.push(User {
+            id: admin,
+            email: ADMIN_EMAIL.to_owned(),
+            token: admin_token.to_owned(),
+            admin: true,
+            role: 0,
+            active: true,
+            has_token: true,
+        });
         for user in 1..users {
             let id = format!("fa000000-0000-4000-8000-0000000000{user:02}");
             let token = format!("fault-user-{user:02}-000000000000000000");
             let role = user % ROLES;
             sql.batch_execute(&format!(
-                "insert into directus_users (id, email, token, role, status) values ('{id}', 'u{user}@example.com', '{token}', '{}', 'active')",
-                role_id(role)
+                // The password is the administrator's.
+                "insert into directus_users (id, email, token, role, status, password)
+                 select '{id}', 'u{user}@example.com', '{token}', '{}', 'active', password from directus_users where id = '{admin}'",
+                role_id(role),
+                admin = book.users.first().map(|admin| admin.id.as_str()).unwrap_or_default()
             ))
             .await?;
-            book.users.push(User { id, token, admin: false, role, active: true, has_token: true });
+            book.users.push(User { id, email: format!("u{user}@example.com"), token, admin: false, role, active: true, has_token: true });
         }
         for role in 0..ROLES {
             sql.batch_execute(&Change::Attach { role, attached: true }.sql(&book)).await?;
@@ -166,7 +223,9 @@ impl Grants {
         let at = now();
         book.held = (0..users)
             .map(|user| {
-                let held = |collection| vec![Held { from: at, until: None, grant: book.effective(user, collection) }];
+                let held = |collection| {
+                    [false, true].map(|logged_in| vec![Held { from: at, until: None, grant: book.effective(user, collection, logged_in) }])
+                };
                 (0..COLLECTIONS.len()).map(held).collect()
             })
             .collect();
@@ -178,19 +237,28 @@ impl Grants {
         self.book().users.clone()
     }
 
-    /// What `user` may see of a collection now.
-    pub(crate) fn now(&self, user: usize, collection: usize) -> Option<Grant> {
-        self.book().effective(user, collection)
+    /// What `user` may see of a collection now, who comes by `login`.
+    pub(crate) fn now(&self, user: usize, collection: usize, login: Login) -> Option<Grant> {
+        self.book().effective(user, collection, login != Login::Token)
     }
 
     /// Every right of `user` on a collection since the last [`Grants::forget`].
-    pub(crate) fn held(&self, user: usize, collection: usize) -> Vec<Held> {
-        self.book().held.get(user).and_then(|of| of.get(collection)).cloned().unwrap_or_default()
+    pub(crate) fn held(&self, user: usize, collection: usize, login: Login) -> Vec<Held> {
+        let book = self.book();
+        let of = book.held.get(user).and_then(|of| of.get(collection));
+        of.map(|[token, logged_in]| if login == Login::Token { token.clone() } else { logged_in.clone() }).unwrap_or_default()
+    }
+
+    /// The deletions of sessions of `user` since the last [`Grants::forget`].
+    pub(crate) fn deleted_sessions(&self, user: usize) -> Vec<Ended> {
+        self.book().deleted.iter().filter(|(of, _)| *of == user).map(|(_, ended)| *ended).collect()
     }
 
     /// Forgets what no longer holds.
     pub(crate) fn forget(&self) {
-        for held in self.book().held.iter_mut().flatten() {
+        let mut book = self.book();
+        book.deleted.clear();
+        for held in book.held.iter_mut().flatten().flatten() {
             held.retain(|held| held.until.is_none());
         }
     }
@@ -232,12 +300,19 @@ impl Grants {
         Ok(())
     }
 
-    async fn apply(&self, database: &crate::cluster::Database, change: Change) -> Result<String> {
+    /// Makes one change; returns when it was sent and acknowledged.
+    pub(crate) async fn make(&self, database: &crate::cluster::Database, change: &Change) -> Result<Ended> {
         let statement = change.sql(&self.book());
         let sent = now();
-        self.book().begin(&change, sent);
+        self.book().begin(change, sent);
         database.until_done(&statement).await.with_context(|| format!("{change:?}"))?;
-        self.book().end(sent, now());
+        let ended = Ended { sent, acknowledged: now() };
+        self.book().end(change, ended);
+        Ok(ended)
+    }
+
+    async fn apply(&self, database: &crate::cluster::Database, change: Change) -> Result<String> {
+        self.make(database, &change).await?;
         Ok(format!("{change:?}"))
     }
 
@@ -247,13 +322,13 @@ impl Grants {
 }
 
 impl Book {
-    fn effective(&self, user: usize, collection: usize) -> Option<Grant> {
+    fn effective(&self, user: usize, collection: usize, logged_in: bool) -> Option<Grant> {
         let user = self.users.get(user)?;
         if user.admin {
             return Some(Grant { rule: Rule::All, fields: None });
         }
         let role = self.roles.get(user.role)?;
-        if user.active && user.has_token && role.attached { role.permissions.get(collection)?.clone() } else { None }
+        if user.active && (logged_in || user.has_token) && role.attached { role.permissions.get(collection)?.clone() } else { None }
     }
 
     fn random_change(&self, random: &mut StdRng) -> Change {
@@ -261,12 +336,13 @@ impl Book {
         let collection = random.random_range(0..COLLECTIONS.len());
         let user = (0..self.users.len()).filter(|user| self.users.get(*user).is_some_and(|user| !user.admin)).choose(random).unwrap_or(0);
         let row = self.users.get(user);
-        match random.random_range(0..12) {
+        match random.random_range(0..13) {
             0 => Change::Permission { role, collection, grant: None },
             1..=5 => Change::Permission { role, collection, grant: Some(Grant::random(random, collection)) },
             6 => Change::Attach { role, attached: !self.roles.get(role).is_some_and(|role| role.attached) },
             7 | 8 => Change::Role { user, role: *[0, 1, 2].choose(random).unwrap_or(&0) },
-            9 | 10 => Change::Status { user, active: !row.is_some_and(|user| user.active) },
+            9 => Change::Sessions { user },
+            10 | 11 => Change::Status { user, active: !row.is_some_and(|user| user.active) },
             _ => Change::Token { user, has_token: !row.is_some_and(|user| user.has_token) },
         }
     }
@@ -299,24 +375,30 @@ impl Book {
                     user.has_token = *has_token;
                 }
             }
+            Change::Sessions { .. } => {}
         }
         for user in 0..self.users.len() {
             for collection in 0..COLLECTIONS.len() {
-                let grant = self.effective(user, collection);
-                let Some(held) = self.held.get_mut(user).and_then(|of| of.get_mut(collection)) else { continue };
-                if held.last().is_none_or(|last| last.grant != grant) {
-                    held.push(Held { from: sent, until: None, grant });
+                let grants = [false, true].map(|logged_in| self.effective(user, collection, logged_in));
+                let of = self.held.get_mut(user).and_then(|of| of.get_mut(collection));
+                for (held, grant) in of.into_iter().flatten().zip(grants) {
+                    if held.last().is_none_or(|last| last.grant != grant) {
+                        held.push(Held { from: sent, until: None, grant });
+                    }
                 }
             }
         }
     }
 
-    /// What was replaced at `sent` has ended.
-    fn end(&mut self, sent: Moment, acknowledged: Moment) {
-        for held in self.held.iter_mut().flatten() {
+    /// What was replaced has ended.
+    fn end(&mut self, change: &Change, ended: Ended) {
+        if let Change::Sessions { user } = change {
+            self.deleted.push((*user, ended));
+        }
+        for held in self.held.iter_mut().flatten().flatten() {
             let last = held.len().saturating_sub(1);
-            for earlier in held.iter_mut().take(last).filter(|held| held.until.is_none() && held.from < sent) {
-                earlier.until = Some(acknowledged);
+            for earlier in held.iter_mut().take(last).filter(|held| held.until.is_none() && held.from < ended.sent) {
+                earlier.until = Some(ended.acknowledged);
             }
         }
     }
@@ -355,6 +437,7 @@ impl Change {
                 let token = book.users.get(*user).filter(|_| *has_token).map_or("null".to_owned(), |user| format!("'{}'", user.token));
                 format!("update directus_users set token = {token} where id = '{}'", user_id(user))
             }
+            Self::Sessions { user } => format!("delete from directus_sessions where \"user\" = '{}'", user_id(user)),
         }
     }
 }

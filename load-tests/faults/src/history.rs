@@ -53,6 +53,19 @@ impl History {
         Ok(rows.len())
     }
 
+    /// One more version of a row.
+    #[cfg(test)]
+    pub(crate) fn note(&mut self, collection: &str, key: &str, committed: Moment, row: Option<Value>) {
+        self.seen += 1;
+        let versions = self.collections.entry(collection.to_owned()).or_default().entry(key.to_owned()).or_default();
+        let operation = match (&row, versions.last()) {
+            (None, _) => "delete",
+            (Some(_), Some(Version { row: Some(_), .. })) => "update",
+            (Some(_), _) => "create",
+        };
+        versions.push(Version { seq: self.seen, committed, writer: "test".to_owned(), operation: operation.to_owned(), row });
+    }
+
     /// The last write that was read.
     pub(crate) const fn seen(&self) -> i64 {
         self.seen

@@ -9,9 +9,13 @@
 //! visible      no       yes      yes      no       no
 //! transition   -        content  content  delete   -
 //! ```
-//! Exact where one event carries the version that caused it. Where rights changed since the last check, or where an event reads
-//! the newest rows (several rows with text keys), it checks that nothing goes back in time and that the end is right. Leaks are
-//! checked everywhere. It must never excuse anything by the fault that went on.
+//! Exact where one event carries the version that caused it. Where an event reads the newest rows (several rows with text keys,
+//! related rows in filter, rule or fields), nothing may go back in time, there are no more events than versions ([`tally`]), none
+//! are missing of a row that was surely in view from then on, and the end is right. Where rights changed since the last check
+//! only order and end count. Leaks are checked everywhere. It must never excuse anything by the fault that went on.
+
+mod related;
+mod tally;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -19,13 +23,17 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::Value;
 
+use self::tally::Tallies;
 use crate::client::{Entry, Watched, What, key_of};
 use crate::clock::Moment;
-use crate::grants::{Grant, Held, User};
-use crate::history::{Keys, Version};
+use crate::grants::{Ended, Grant, Held, User};
+use crate::history::{History, Keys, Version};
+use crate::relation::{Truth, World};
 
 /// An unasked `init` was read at most so long before it arrived, microseconds.
 const READ_AGAIN: Moment = 30_000_000;
+/// What was committed so long after the client heard that its token had expired is not for it, microseconds.
+const LAPSE: Moment = 1_000_000;
 
 /// Lines of what a client received that are told of a key, from the end.
 const LINES: usize = 60;
@@ -56,10 +64,17 @@ pub(crate) struct Finding {
 
 /// What is judged.
 pub(crate) struct Case<'a> {
+    pub(crate) history: &'a History,
     pub(crate) versions: &'a Keys,
     pub(crate) user: &'a User,
     /// Rights since the last check.
     pub(crate) held: &'a [Held],
+    /// Rights on the related collection since then, where the subscription needs any.
+    pub(crate) related: &'a [Held],
+    /// Deletions of the session that the client may have come with.
+    pub(crate) deleted: &'a [Ended],
+    /// The moment of this check.
+    pub(crate) at: Moment,
     /// The last write that the last check knew of.
     pub(crate) checked: i64,
     pub(crate) watched: &'a Watched,
@@ -70,6 +85,8 @@ pub(crate) struct Case<'a> {
 enum Place {
     /// It has seen everything up to this version; `None`: before the first.
     At(Option<usize>),
+    /// Every change from this moment on is told.
+    Since(Moment),
     /// An `init` did not show it.
     Absent,
     /// Nothing is known.
@@ -79,8 +96,15 @@ enum Place {
 struct Judge<'a> {
     case: &'a Case<'a>,
     grant: Option<&'a Grant>,
+    /// What the user may have seen of related rows.
+    access: Vec<Grant>,
     steady: bool,
     exact: bool,
+    /// When the credentials of the connection were good for certain.
+    proven: Moment,
+    /// Since when the client knows that its token has expired.
+    lapsed: Option<Moment>,
+    tallies: Tallies,
     /// For keys that are not in `places`.
     rest: Place,
     places: HashMap<String, Place>,
@@ -95,19 +119,7 @@ pub(crate) fn judge(case: &Case<'_>) -> (Vec<Finding>, u64) {
         let events = case.watched.log.iter().filter(|entry| matches!(entry.what, What::Content { .. } | What::Delete { .. })).count();
         return (Vec::new(), events as u64);
     }
-    let steady = case.held.len() == 1;
-    let exact = steady && case.watched.subscription.collection_name() != "tags";
-    let mut judge = Judge {
-        case,
-        grant: case.held.last().and_then(|held| held.grant.as_ref()),
-        steady,
-        exact,
-        rest: Place::Unknown,
-        places: HashMap::new(),
-        live: false,
-        findings: Vec::new(),
-        events: 0,
-    };
+    let mut judge = Judge::new(case);
     if case.watched.base.is_some() {
         judge.begin();
     }
@@ -118,37 +130,94 @@ pub(crate) fn judge(case: &Case<'_>) -> (Vec<Finding>, u64) {
     (judge.findings, judge.events)
 }
 
+/// Judges the view of a moment at which everything has been heard of, where related rows may have changed since: it must be
+/// what the last change of each row itself made it.
+pub(crate) fn judge_view(case: &Case<'_>) -> Vec<Finding> {
+    let mut judge = Judge::new(case);
+    if !case.watched.subscription.aggregate && judge.steady {
+        judge.view();
+    }
+    judge.findings
+}
+
 impl<'a> Judge<'a> {
+    fn new(case: &'a Case<'a>) -> Self {
+        let subscription = &case.watched.subscription;
+        let steady = case.held.len() == 1 && (subscription.related().is_none() || case.related.len() == 1);
+        let rules = case.held.iter().filter_map(|held| held.grant.as_ref()).any(|grant| grant.rule.is_relational());
+        let reads = subscription.has_text_keys() || rules || subscription.filter.is_relational() || subscription.through;
+        Self {
+            case,
+            grant: case.held.last().and_then(|held| held.grant.as_ref()),
+            access: case.related.iter().filter_map(|held| held.grant.clone()).collect(),
+            steady,
+            exact: steady && !reads,
+            proven: 0,
+            lapsed: None,
+            tallies: Tallies::default(),
+            rest: Place::Unknown,
+            places: HashMap::new(),
+            live: false,
+            findings: Vec::new(),
+            events: 0,
+        }
+    }
+
     /// At a check everything is known: each list begins with the last version before it.
     fn begin(&mut self) {
         self.live = true;
         self.rest = Place::At(None);
         for (key, versions) in self.case.versions {
             let Some(first) = versions.first() else { continue };
-            self.places.insert(key.clone(), Place::At((first.seq <= self.case.checked).then_some(0)));
+            let place = (first.seq <= self.case.checked).then_some(0);
+            self.places.insert(key.clone(), Place::At(place));
+            self.tallies.knows(key, place.map_or(0, |place| place + 1));
         }
+        self.tallies.knows_rest();
     }
 
     fn entry(&mut self, entry: &Entry) {
         match &entry.what {
+            What::Began { proven } => self.proven = *proven,
+            What::Lapsed => self.lapsed = Some(entry.at),
+            What::Renewed => self.lapsed = None,
+            What::Live => {
+                self.rest = Place::Since(entry.at);
+                self.places.clear();
+            }
+            What::Rows { asked, rows } => {
+                self.live = true;
+                for row in rows {
+                    let key = key_of(row);
+                    if self.find(entry.at, &key, row).is_some() {
+                        self.check_right(entry.at, *asked, &key, row);
+                    }
+                }
+            }
             What::Init { asked, rows } => self.init(entry.at, *asked, rows),
             What::Content { create, rows } => {
                 for row in rows {
                     self.events += 1;
+                    self.tallies.frame(&key_of(row), entry.at);
                     self.content(entry.at, *create, row);
                 }
             }
             What::Delete { keys } => {
                 for key in keys {
                     self.events += 1;
+                    self.tallies.frame(key, entry.at);
                     self.delete(entry.at, key);
                 }
             }
             What::Resumed => self.live = true,
             // What was shown still counts: the resume has to go on from there.
-            What::Ended { resumes: true, .. } => self.live = false,
+            What::Ended { resumes: true, .. } => (self.live, self.lapsed) = (false, None),
             What::Refused(_) | What::Ended { resumes: false, .. } => {
                 self.live = false;
+                if matches!(entry.what, What::Ended { .. }) {
+                    self.lapsed = None;
+                }
+                self.settle(entry.at);
                 self.rest = Place::Unknown;
                 self.places.clear();
             }
@@ -156,12 +225,13 @@ impl<'a> Judge<'a> {
     }
 
     fn init(&mut self, at: Moment, asked: Option<Moment>, rows: &[Value]) {
+        self.settle(at);
         let before = std::mem::take(&mut self.places);
         let rest = std::mem::replace(&mut self.rest, Place::Absent);
         self.live = true;
         let shown: HashMap<String, &Value> = rows.iter().map(|row| (key_of(row), row)).collect();
         for (key, row) in &shown {
-            let Some(index) = self.find(key, row) else { continue };
+            let Some(index) = self.find(at, key, row) else { continue };
             self.check_right(at, asked.unwrap_or(at - READ_AGAIN), key, row);
             if let Place::At(Some(place)) = before.get(key).copied().unwrap_or(rest)
                 && index < place
@@ -169,6 +239,7 @@ impl<'a> Judge<'a> {
                 self.say(Wrong::OutOfOrder, key, "an init shows an older version than was shown before");
             }
             self.places.insert(key.clone(), Place::At(Some(index)));
+            self.tallies.knows(key, index + 1);
         }
         if !self.steady {
             return;
@@ -176,7 +247,7 @@ impl<'a> Judge<'a> {
         for (key, place) in before {
             if let Place::At(Some(place)) = place
                 && !shown.contains_key(&key)
-                && !self.versions(&key).iter().skip(place).any(|version| !self.visible(version))
+                && (place..self.versions(&key).len()).all(|index| self.truth(&key, index, at) == Truth::Yes)
             {
                 self.say(Wrong::Lost, &key, "an init lacks a row that was never out of view");
             }
@@ -185,7 +256,7 @@ impl<'a> Judge<'a> {
 
     fn content(&mut self, at: Moment, create: bool, row: &Value) {
         let key = key_of(row);
-        let Some(index) = self.find(&key, row) else { return };
+        let Some(index) = self.find(at, &key, row) else { return };
         let committed = self.versions(&key).get(index).map_or(0, |version| version.committed);
         self.check_right(at, committed, &key, row);
         if self.exact && create != self.versions(&key).get(index).is_some_and(|version| version.operation == "create") {
@@ -200,15 +271,13 @@ impl<'a> Judge<'a> {
                 self.say(Wrong::Duplicated, &key, "an event shows what was shown before")
             }
             Place::At(place) if self.exact => self.between(&key, place.map_or(0, |place| place + 1), index),
+            Place::Since(moment) if self.exact => self.between(&key, self.first_since(&key, moment), index),
             Place::Absent if self.exact => {
-                if let Some(previous) = index.checked_sub(1) {
-                    let missing = self.versions(&key).get(previous).is_some_and(|version| self.visible(version));
-                    if missing {
-                        self.say(Wrong::Lost, &key, "events between an init and this one are missing");
-                    }
+                if index.checked_sub(1).is_some_and(|previous| self.enters(&key, previous)) {
+                    self.say(Wrong::Lost, &key, "events between an init and this one are missing");
                 }
             }
-            Place::At(_) | Place::Absent | Place::Unknown => {}
+            Place::At(_) | Place::Since(_) | Place::Absent | Place::Unknown => {}
         }
         let newer = !matches!(place, Place::At(Some(place)) if index < place);
         if newer {
@@ -222,10 +291,9 @@ impl<'a> Judge<'a> {
         // The key itself: somebody who could never see any of its versions must not hear it.
         let could = |version: &Version| {
             let Some(row) = &version.row else { return false };
-            self.case
-                .held
-                .iter()
-                .any(|held| held.from <= at && held.grant.as_ref().is_some_and(|grant| grant.shows(row, &self.case.user.id)))
+            let world = self.world(version.committed, at);
+            let mut grants = self.case.held.iter().filter(|held| held.from <= at).filter_map(|held| held.grant.as_ref());
+            grants.any(|grant| grant.shows(row, &self.case.user.id, &world) != Truth::No)
         };
         if !versions.iter().any(could) {
             self.say(Wrong::Leaked, key, "the key of a row that could not be seen");
@@ -235,12 +303,25 @@ impl<'a> Judge<'a> {
             self.places.insert(key.to_owned(), place);
             return;
         }
+        let from = match place {
+            Place::At(place) => Some(place.map_or(0, |place| place + 1)),
+            Place::Since(moment) => Some(self.first_since(key, moment)),
+            Place::Absent | Place::Unknown => None,
+        };
+        // Behind its beginning may come what was changed shortly before: then nobody knows which delete this is.
+        if let (Place::Since(moment), Some(from)) = (place, from)
+            && (self.first_since(key, moment - READ_AGAIN)..from).any(|index| self.leaves(key, index))
+        {
+            self.places.insert(key.to_owned(), Place::Unknown);
+            return;
+        }
         match place {
-            Place::At(place) => {
-                let from = place.map_or(0, |place| place + 1);
+            Place::At(_) | Place::Since(_) => {
+                let from = from.unwrap_or(0);
                 match (from..versions.len()).find(|index| self.leaves(key, *index)) {
                     Some(index) => {
                         self.between(key, from, index);
+                        self.check_credentials(versions.get(index).map_or(0, |version| version.committed), key);
                         self.places.insert(key.to_owned(), Place::At(Some(index)));
                     }
                     None => self.say(Wrong::Duplicated, key, "a delete for a row that had left before"),
@@ -260,27 +341,52 @@ impl<'a> Judge<'a> {
     }
 
     fn finish(&mut self) {
-        let Some(grant) = self.grant else { return };
+        if self.grant.is_none() {
+            return;
+        }
         if !self.live {
             self.say(Wrong::Lost, "", "the subscription did not come back");
             return;
         }
+        self.settle(self.case.at);
+        self.missing_frames();
         for (key, versions) in self.case.versions {
-            let Some(last) = versions.last() else { continue };
-            let shown = self.case.watched.view.as_ref().and_then(|view| view.get(key));
-            let expected = last.row.as_ref().filter(|row| self.shows(grant, row));
-            if self.exact
-                && let Place::At(place) = self.places.get(key).copied().unwrap_or(self.rest)
-            {
-                self.between(key, place.map_or(0, |place| place + 1), versions.len());
-            } else if shown.map(stamp) != expected.map(stamp) {
+            let from = match self.places.get(key).copied().unwrap_or(self.rest) {
+                Place::At(place) => Some(place.map_or(0, |place| place + 1)),
+                Place::Since(moment) => Some(self.first_since(key, moment)),
+                Place::Absent | Place::Unknown => None,
+            };
+            if let Some(from) = from.filter(|_| self.exact) {
+                self.between(key, from, versions.len());
+            } else if self.differs(key) {
                 self.say(Wrong::Lost, key, "the view at the end is not what the database holds");
             }
         }
     }
 
+    /// Every row of the view as its own last change made it.
+    fn view(&mut self) {
+        for key in self.case.versions.keys().filter(|_| self.case.watched.live) {
+            if self.differs(key) {
+                self.say(Wrong::Lost, key, "the view is not what the last change of the row itself made it");
+            }
+        }
+    }
+
+    /// Whether the view shows a row otherwise than any moment since its last change allows.
+    fn differs(&self, key: &str) -> bool {
+        let Some((last, index)) = self.versions(key).last().zip(self.versions(key).len().checked_sub(1)) else { return false };
+        let shown = self.case.watched.view.as_ref().and_then(|view| view.get(key)).map(stamp);
+        let expected = last.row.as_ref().map(stamp);
+        match self.truth(key, index, self.case.at) {
+            Truth::Yes => shown != expected,
+            Truth::Maybe => shown.is_some() && shown != expected,
+            Truth::No => shown.is_some(),
+        }
+    }
+
     /// The version that a row shows; its content is compared.
-    fn find(&mut self, key: &str, row: &Value) -> Option<usize> {
+    fn find(&mut self, at: Moment, key: &str, row: &Value) -> Option<usize> {
         let versions = self.versions(key);
         let Some(index) = versions.iter().position(|version| version.row.as_ref().map(stamp) == Some(stamp(row))) else {
             // Older than the last check: only an init or a late event can show it.
@@ -288,18 +394,22 @@ impl<'a> Judge<'a> {
             self.say(Wrong::Content, key, text);
             return None;
         };
-        let truth = versions.get(index).and_then(|version| version.row.as_ref());
-        let differs = row.as_object().into_iter().flatten().any(|(name, value)| truth.and_then(|truth| truth.get(name)) != Some(value));
+        let version = versions.get(index)?;
+        let (truth, subscription) = (version.row.as_ref(), &self.case.watched.subscription);
+        let nested = |name: &str| subscription.through && name == subscription.relation().field;
+        let mut own = row.as_object().into_iter().flatten().filter(|(name, _)| !nested(name));
+        let differs = own.any(|(name, value)| truth.and_then(|truth| truth.get(name)) != Some(value));
         if differs {
             self.say(Wrong::Content, key, "content that this version does not have");
         }
-        let outside = truth.is_some_and(|truth| !self.case.watched.subscription.filter.test(truth, &self.case.user.id));
+        let world = self.world(version.committed, at);
+        let outside = truth.is_some_and(|truth| subscription.filter.test(truth, &self.case.user.id, &world) == Truth::No);
         if outside {
             self.say(Wrong::Content, key, "a row outside the filter");
         }
         if self.steady {
-            let expected = match (&self.case.watched.subscription.fields, self.grant, truth) {
-                (Some(fields), ..) => fields.len(),
+            let expected = match (&subscription.fields, self.grant, truth) {
+                (Some(fields), ..) => fields.len() + usize::from(subscription.through),
                 (None, Some(grant), Some(Value::Object(truth))) => truth.keys().filter(|name| grant.shows_field(name)).count(),
                 (None, ..) => 0,
             };
@@ -307,16 +417,32 @@ impl<'a> Judge<'a> {
                 self.say(Wrong::Content, key, "fields are missing, or there are more than asked for");
             }
         }
+        self.check_related(at, key, index, row);
         Some(index)
+    }
+
+    /// The credentials of the connection held, for what was committed or asked for at `since`.
+    fn check_credentials(&mut self, since: Moment, key: &str) {
+        if self.case.deleted.iter().any(|deleted| self.proven < deleted.sent && since > deleted.acknowledged) {
+            self.say(Wrong::Leaked, key, &format!("what is of {since}, after the session was deleted: {:?}", self.case.deleted));
+        }
+        if let Some(lapsed) = self.lapsed
+            && since > lapsed + LAPSE
+        {
+            self.say(Wrong::Leaked, key, &format!("what is of {since}, though the token had expired by {lapsed}"));
+        }
     }
 
     /// A right on the row and on each field of it, at some moment from `since` to the arrival.
     fn check_right(&mut self, at: Moment, since: Moment, key: &str, row: &Value) {
-        let Some(index) = self.versions(key).iter().position(|version| version.row.as_ref().map(stamp) == Some(stamp(row))) else { return };
-        let Some(truth) = self.versions(key).get(index).and_then(|version| version.row.as_ref()) else { return };
+        self.check_credentials(since, key);
+        let Some(version) = self.versions(key).iter().find(|version| version.row.as_ref().map(stamp) == Some(stamp(row))) else { return };
+        let Some(truth) = version.row.as_ref() else { return };
+        let world = self.world(version.committed, at);
         let right = self.case.held.iter().filter(|held| held.from <= at && held.until.is_none_or(|until| until >= since)).any(|held| {
             held.grant.as_ref().is_some_and(|grant| {
-                grant.shows(truth, &self.case.user.id) && row.as_object().is_some_and(|row| row.keys().all(|name| grant.shows_field(name)))
+                grant.shows(truth, &self.case.user.id, &world) != Truth::No
+                    && row.as_object().is_some_and(|row| row.keys().all(|name| grant.shows_field(name)))
             })
         });
         if !right {
@@ -328,23 +454,31 @@ impl<'a> Judge<'a> {
         self.case.versions.get(key).map(Vec::as_slice).unwrap_or_default()
     }
 
-    fn shows(&self, grant: &Grant, row: &Value) -> bool {
-        grant.shows(row, &self.case.user.id) && self.case.watched.subscription.filter.test(row, &self.case.user.id)
+    /// The first version that was committed at `moment` or later.
+    fn first_since(&self, key: &str, moment: Moment) -> usize {
+        self.versions(key).iter().take_while(|version| version.committed < moment).count()
     }
 
-    fn visible(&self, version: &Version) -> bool {
-        self.grant.zip(version.row.as_ref()).is_some_and(|(grant, row)| self.shows(grant, row))
+    const fn world(&self, from: Moment, until: Moment) -> World<'_> {
+        World { history: self.case.history, from, until, access: Some(self.access.as_slice()) }
+    }
+
+    /// Whether the version at `index` is in the view, at all moments from its commit to `until`.
+    fn truth(&self, key: &str, index: usize, until: Moment) -> Truth {
+        let Some(version) = self.versions(key).get(index) else { return Truth::No };
+        let (Some(grant), Some(row)) = (self.grant, &version.row) else { return Truth::No };
+        let (world, user) = (self.world(version.committed, until), &self.case.user.id);
+        grant.shows(row, user, &world).min(self.case.watched.subscription.filter.test(row, user, &world))
     }
 
     /// Whether the version at `index` is a content event.
     fn enters(&self, key: &str, index: usize) -> bool {
-        self.versions(key).get(index).is_some_and(|version| self.visible(version))
+        self.truth(key, index, self.case.at) == Truth::Yes
     }
 
     /// Whether the version at `index` is a delete event.
     fn leaves(&self, key: &str, index: usize) -> bool {
-        let was = index.checked_sub(1).and_then(|before| self.versions(key).get(before)).is_some_and(|before| self.visible(before));
-        was && !self.enters(key, index)
+        index.checked_sub(1).is_some_and(|before| self.enters(key, before)) && !self.enters(key, index)
     }
 
     fn say(&mut self, wrong: Wrong, key: &str, text: &str) {
@@ -363,7 +497,11 @@ impl<'a> Judge<'a> {
             self.case.held
         );
         for (index, version) in self.versions(key).iter().enumerate() {
-            let sign = if self.visible(version) { "visible" } else { "hidden" };
+            let sign = match self.truth(key, index, self.case.at) {
+                Truth::Yes => "visible",
+                Truth::Maybe => "visible at times",
+                Truth::No => "hidden",
+            };
             let row = version.row.as_ref().map(short).unwrap_or_default();
             // Text into a string cannot fail.
             let _written =
@@ -378,6 +516,11 @@ impl<'a> Judge<'a> {
                     if asked.is_some() { "asked" } else { "unasked" },
                     of(rows).unwrap_or_else(|| "without it".to_owned())
                 )),
+                What::Began { proven } => Some(format!("a connection of {proven}")),
+                What::Live => Some("an event, and is live".to_owned()),
+                What::Rows { rows, .. } => Some(format!("rows {}", of(rows).unwrap_or_else(|| "without it".to_owned()))),
+                What::Lapsed => Some("that its token has expired".to_owned()),
+                What::Renewed => Some("nothing, and sent a new token".to_owned()),
                 What::Content { create, rows } => of(rows).map(|row| format!("{} {row}", if *create { "create" } else { "update" })),
                 What::Delete { keys } => keys.iter().any(|deleted| deleted == key).then(|| "delete".to_owned()),
                 What::Refused(why) => Some(format!("refused: {why}")),

@@ -1,7 +1,7 @@
 //! The fault suite: writers, clients and a deployment of real processes, while one thing after another goes wrong.
 //!
 //! ```text
-//! writers ──SQL, socket, HTTP──▶ cluster (3 nodes, 2 workers, Redis, PostgreSQL, a proxy on each link) ◀── fault
+//! writers ──SQL, COPY, socket, HTTP──▶ cluster (3 nodes, 2 workers, Redis, PostgreSQL, a proxy on each link) ◀── fault
 //!    │                              │
 //!    └─▶ history, kept by triggers  └─▶ clients: fold what they hear into views
 //!              └──────────▶ judge ◀──────────┘        grants: who may read what, at each moment
@@ -17,8 +17,10 @@ mod cluster;
 mod fault;
 mod grants;
 mod history;
+mod http;
 mod judge;
 mod proxy;
+mod relation;
 mod report;
 mod rule;
 mod run;

@@ -8,6 +8,8 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
+use crate::relation::{Relation, Truth, World};
+
 /// The teams of the rows.
 pub(crate) const TEAMS: [&str; 4] = ["red", "green", "blue", "grey"];
 /// Levels are below this.
@@ -26,33 +28,58 @@ pub(crate) enum Rule {
     HasNote(bool),
     Both(Box<Self>, Box<Self>),
     Either(Box<Self>, Box<Self>),
+    /// The related row satisfies it, or some of many do.
+    Related(&'static Relation, Box<Self>),
 }
 
 impl Rule {
-    /// Any condition.
-    pub(crate) fn random(random: &mut StdRng, depth: u32) -> Self {
+    /// Any condition on a row of `collection` itself, or through its relation.
+    pub(crate) fn random(random: &mut StdRng, collection: &str, depth: u32) -> Self {
         if random.random_bool(0.15) {
             return Self::HasNote(random.random());
         }
-        match random.random_range(0..8) {
-            6 if depth > 0 => Self::Both(Box::new(Self::random(random, depth - 1)), Box::new(Self::random(random, depth - 1))),
-            7 if depth > 0 => Self::Either(Box::new(Self::random(random, depth - 1)), Box::new(Self::random(random, depth - 1))),
+        match random.random_range(0..9) {
+            6 if depth > 0 => {
+                Self::Both(Box::new(Self::random(random, collection, depth - 1)), Box::new(Self::random(random, collection, depth - 1)))
+            }
+            7 if depth > 0 => {
+                Self::Either(Box::new(Self::random(random, collection, depth - 1)), Box::new(Self::random(random, collection, depth - 1)))
+            }
+            8 => Self::related(random, collection),
             _ => Self::on_open_fields(random),
         }
     }
 
     /// A condition on fields that everybody may read: what somebody may not read, he may not filter by.
     pub(crate) fn on_open_fields(random: &mut StdRng) -> Self {
-        match random.random_range(0..5) {
-            0 => Self::All,
-            1 => {
+        if random.random_bool(0.2) { Self::All } else { Self::comparison(random) }
+    }
+
+    /// A condition on the related rows of a row.
+    pub(crate) fn related(random: &mut StdRng, collection: &str) -> Self {
+        // A single comparison: that of the absent row is false, and `_some` takes no more from a user.
+        Self::Related(Relation::of(collection), Box::new(Self::comparison(random)))
+    }
+
+    fn comparison(random: &mut StdRng) -> Self {
+        match random.random_range(0..4) {
+            0 => {
                 let from = random.random_range(0..TEAMS.len());
                 let to = random.random_range(from..TEAMS.len());
                 Self::Team(TEAMS.iter().skip(from).take(to - from + 1).copied().collect())
             }
-            2 => Self::LevelAtLeast(random.random_range(1..LEVELS)),
-            3 => Self::LevelBelow(random.random_range(1..LEVELS)),
+            1 => Self::LevelAtLeast(random.random_range(1..LEVELS)),
+            2 => Self::LevelBelow(random.random_range(1..LEVELS)),
             _ => Self::Mine,
+        }
+    }
+
+    /// Whether other rows than its own decide.
+    pub(crate) fn is_relational(&self) -> bool {
+        match self {
+            Self::Related(..) => true,
+            Self::Both(one, other) | Self::Either(one, other) => one.is_relational() || other.is_relational(),
+            Self::All | Self::Team(_) | Self::LevelAtLeast(_) | Self::LevelBelow(_) | Self::Mine | Self::HasNote(_) => false,
         }
     }
 
@@ -72,41 +99,56 @@ impl Rule {
             Self::HasNote(false) => json!({"note": {"_null": true}}),
             Self::Both(one, other) => json!({"_and": [one.bare_filter(), other.bare_filter()]}),
             Self::Either(one, other) => json!({"_or": [one.bare_filter(), other.bare_filter()]}),
+            Self::Related(relation, rule) if relation.many => json!({relation.field: {"_some": rule.bare_filter()}}),
+            Self::Related(relation, rule) => json!({relation.field: rule.bare_filter()}),
         }
     }
 
-    /// As SQL; all constants are of this file.
-    pub(crate) fn sql(&self, user: &str) -> String {
-        format!("(kind = 'marker' or {})", self.bare_sql(user))
+    /// As SQL about the row `of`; all constants are of this file. Of related rows only those count that `access`, the rule of
+    /// who asks on their collection, lets through; without it all do.
+    pub(crate) fn sql(&self, of: &str, user: &str, access: Option<&Self>) -> String {
+        format!("({of}.kind = 'marker' or {})", self.bare_sql(of, user, access))
     }
 
-    fn bare_sql(&self, user: &str) -> String {
+    fn bare_sql(&self, of: &str, user: &str, access: Option<&Self>) -> String {
+        let same = |rule: &Self| rule.bare_sql(of, user, access);
         match self {
             Self::All => "true".to_owned(),
-            Self::Team(teams) => format!("team = any ('{{{}}}')", teams.join(",")),
-            Self::LevelAtLeast(level) => format!("level >= {level}"),
-            Self::LevelBelow(level) => format!("level < {level}"),
-            Self::Mine => format!("owner = '{user}'"),
-            Self::HasNote(true) => "note is not null".to_owned(),
-            Self::HasNote(false) => "note is null".to_owned(),
-            Self::Both(one, other) => format!("({} and {})", one.bare_sql(user), other.bare_sql(user)),
-            Self::Either(one, other) => format!("({} or {})", one.bare_sql(user), other.bare_sql(user)),
+            Self::Team(teams) => format!("{of}.team = any ('{{{}}}')", teams.join(",")),
+            Self::LevelAtLeast(level) => format!("{of}.level >= {level}"),
+            Self::LevelBelow(level) => format!("{of}.level < {level}"),
+            Self::Mine => format!("{of}.owner = '{user}'"),
+            Self::HasNote(true) => format!("{of}.note is not null"),
+            Self::HasNote(false) => format!("{of}.note is null"),
+            Self::Both(one, other) => format!("({} and {})", same(one), same(other)),
+            Self::Either(one, other) => format!("({} or {})", same(one), same(other)),
+            Self::Related(relation, rule) => {
+                let Relation { to, key, many, .. } = relation;
+                let related = format!("{of}_{to}");
+                let join = if *many { format!("{related}.{key} = {of}.id") } else { format!("{related}.id = {of}.{key}") };
+                let visible = access.map_or("true".to_owned(), |access| access.sql(&related, user, None));
+                let rule = rule.bare_sql(&related, user, None);
+                format!("exists (select from {to} {related} where {join} and {rule} and {visible})")
+            }
         }
     }
 
-    /// Whether a version satisfies it.
-    pub(crate) fn test(&self, version: &Value, user: &str) -> bool {
+    /// Whether a version satisfies it, in the span of `world`.
+    pub(crate) fn test(&self, version: &Value, user: &str, world: &World<'_>) -> Truth {
         let value = |name: &str| version.get(name).unwrap_or(&Value::Null);
+        if value("kind") == "marker" {
+            return Truth::Yes;
+        }
         match self {
-            _ if value("kind") == "marker" => true,
-            Self::All => true,
-            Self::Team(teams) => value("team").as_str().is_some_and(|team| teams.contains(&team)),
-            Self::LevelAtLeast(level) => value("level").as_i64().is_some_and(|value| value >= *level),
-            Self::LevelBelow(level) => value("level").as_i64().is_some_and(|value| value < *level),
-            Self::Mine => value("owner") == user,
-            Self::HasNote(has) => value("note").is_null() != *has,
-            Self::Both(one, other) => one.test(version, user) && other.test(version, user),
-            Self::Either(one, other) => one.test(version, user) || other.test(version, user),
+            Self::All => Truth::Yes,
+            Self::Team(teams) => value("team").as_str().is_some_and(|team| teams.contains(&team)).into(),
+            Self::LevelAtLeast(level) => value("level").as_i64().is_some_and(|value| value >= *level).into(),
+            Self::LevelBelow(level) => value("level").as_i64().is_some_and(|value| value < *level).into(),
+            Self::Mine => (value("owner") == user).into(),
+            Self::HasNote(has) => (value("note").is_null() != *has).into(),
+            Self::Both(one, other) => one.test(version, user, world).min(other.test(version, user, world)),
+            Self::Either(one, other) => one.test(version, user, world).max(other.test(version, user, world)),
+            Self::Related(relation, rule) => world.related(relation, version, user, |related| rule.test(related, user, world)),
         }
     }
 }
@@ -116,24 +158,41 @@ mod tests {
     use rand::SeedableRng as _;
 
     use super::*;
+    use crate::history::History;
 
     #[test]
     fn nulls_satisfy_no_comparison_and_markers_satisfy_everything() {
-        let row = json!({"kind": "row", "team": null, "level": null, "owner": null, "note": null});
+        let row = json!({"kind": "row", "team": null, "level": null, "owner": null, "note": null, "folder": null});
         let marker = json!({"kind": "marker"});
-        for rule in [Rule::Team(vec!["red"]), Rule::LevelAtLeast(0), Rule::LevelBelow(9), Rule::Mine, Rule::HasNote(true)] {
-            assert!(!rule.test(&row, "u"), "{rule:?}");
-            assert!(rule.test(&marker, "u"), "{rule:?}");
+        let history = History::default();
+        let world = World { history: &history, from: 0, until: 0, access: None };
+        let through = Rule::Related(Relation::of("docs"), Box::new(Rule::Mine));
+        for rule in [Rule::Team(vec!["red"]), Rule::LevelAtLeast(0), Rule::LevelBelow(9), Rule::Mine, Rule::HasNote(true), through] {
+            assert_eq!(rule.test(&row, "u", &world), Truth::No, "{rule:?}");
+            assert_eq!(rule.test(&marker, "u", &world), Truth::Yes, "{rule:?}");
         }
-        assert!(Rule::HasNote(false).test(&row, "u"));
+        assert_eq!(Rule::HasNote(false).test(&row, "u", &world), Truth::Yes);
     }
 
     #[test]
     fn every_random_rule_has_a_filter_and_sql() {
         let mut random = StdRng::seed_from_u64(1);
-        for _ in 0..100 {
-            let rule = Rule::random(&mut random, 2);
-            assert!(rule.filter().is_object() && rule.sql("u").starts_with("(kind = 'marker' or "));
+        for collection in ["folders", "docs", "tags"].repeat(50) {
+            let rule = Rule::random(&mut random, collection, 2);
+            assert!(rule.filter().is_object() && rule.sql("t", "u", Some(&rule)).starts_with("(t.kind = 'marker' or "));
         }
+    }
+
+    #[test]
+    fn related_rows_count_where_their_reader_may_see_them() {
+        let rule = Rule::Related(Relation::of("folders"), Box::new(Rule::LevelBelow(3)));
+        assert_eq!(rule.filter(), json!({"_or": [{"kind": {"_eq": "marker"}}, {"docs": {"_some": {"level": {"_lt": 3}}}}]}));
+        assert_eq!(
+            rule.sql("t", "u", Some(&Rule::Mine)),
+            "(t.kind = 'marker' or exists (select from docs t_docs where t_docs.folder = t.id and t_docs.level < 3 \
+             and (t_docs.kind = 'marker' or t_docs.owner = 'u')))"
+        );
+        let rule = Rule::Related(Relation::of("docs"), Box::new(Rule::Mine));
+        assert_eq!(rule.filter()["_or"][1], json!({"folder": {"owner": {"_eq": "$CURRENT_USER"}}}));
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! writers go ─▶ inject ─▶ wait ─▶ heal ─▶ markers: until every client has them is the recovery ─▶ … ─▶ writers pause ─▶
-//! markers twice, outbox empty ─▶ judge every subscription, compare every view with SELECT ─▶ next slice
+//! check ─▶ next slice
 //! ```
 //! Quiet is a condition, never a pause: a marker row of each collection has arrived in every view. It must never go on from a
 //! slice with unknown views: after a finding, clients subscribe anew.
+
+mod check;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,27 +17,26 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use serde_json::Value;
 use service_runtime::Tasks;
 use tokio::time::Instant;
 
-use crate::client::{Client, Order, Subscription, Watched, What, key_of};
-use crate::clock::now;
+use crate::client::{Client, Kind, Watched};
 use crate::cluster::{Cluster, Programs};
 use crate::fault::Fault;
-use crate::grants::{COLLECTIONS, Grant};
+use crate::grants::{COLLECTIONS, Login};
 use crate::history::History;
-use crate::judge::{Case, Finding, Wrong, judge};
+use crate::judge::Finding;
 use crate::report::{Report, Row};
 use crate::writers::Writers;
 use crate::{Options, say};
 
 /// How long clients may take to catch up before a change counts as lost.
-const PATIENCE: Duration = Duration::from_secs(45);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
 const USERS: usize = 7;
-const CLIENTS: usize = 10;
-/// Findings of one slice that are told in full.
-const TOLD: usize = 4;
+/// Clients of `/websocket` by how they log in, then those of `/graphql`. Each is the next user; the first is the administrator.
+const WEBSOCKET: [Login; 9] =
+    [Login::Token, Login::Token, Login::Token, Login::Session, Login::Token, Login::Refresh, Login::Token, Login::Token, Login::Session];
+const GRAPHQL: [Login; 3] = [Login::Token, Login::Session, Login::Refresh];
 
 struct Run {
     cluster: Arc<Cluster>,
@@ -47,6 +48,8 @@ struct Run {
     marker: i64,
     /// The last write that a check knew of.
     checked: i64,
+    /// Found before the check.
+    found: Vec<(usize, Finding)>,
     report: Report,
 }
 
@@ -58,7 +61,9 @@ pub(crate) async fn run(options: &Options, tasks: &Tasks) -> Result<Report> {
     say(&format!("seed {seed}\n"));
     let mut random = StdRng::seed_from_u64(seed);
     let cluster = Cluster::start(&programs, tasks, &mut random, USERS).await?;
-    let clients = (0..CLIENTS).map(|number| Client::start(&cluster, number, number % USERS, seed)).collect::<Result<Vec<_>>>()?;
+    let kinds = WEBSOCKET.map(|login| Kind { login, graphql: false }).into_iter();
+    let kinds = kinds.chain(GRAPHQL.map(|login| Kind { login, graphql: true })).enumerate();
+    let clients = kinds.map(|(number, kind)| Client::start(&cluster, number, number % USERS, kind, seed)).collect::<Result<Vec<_>>>()?;
     let writers = Writers::start(&cluster, seed, options.rate);
     let mut run = Run {
         cluster: Arc::clone(&cluster),
@@ -68,6 +73,7 @@ pub(crate) async fn run(options: &Options, tasks: &Tasks) -> Result<Report> {
         random,
         marker: 0,
         checked: 0,
+        found: Vec::new(),
         report: Report::new(seed),
     };
     let outcome = run.slices(options).await;
@@ -133,7 +139,7 @@ impl Run {
                 row.recovery.push(began.elapsed());
             }
             tokio::time::sleep_until(began + duration).await;
-            injected.heal(&self.cluster).await?;
+            self.found.extend(injected.heal(&self.cluster, &self.clients).await?);
             began = Instant::now();
             let caught_up = self.markers().await?;
             if fault != Fault::None && !fault.is_survived() {
@@ -164,6 +170,12 @@ impl Run {
         }
     }
 
+    /// Whether its user may have a subscription now.
+    fn is_allowed(&self, client: &Client, watched: &Watched) -> bool {
+        let mut needed = std::iter::once(watched.subscription.collection).chain(watched.subscription.related());
+        needed.all(|collection| self.cluster.grants.now(client.user, collection, client.login).is_some())
+    }
+
     /// Writes a marker into each collection and waits until it stands in every view that may show it.
     async fn markers(&mut self) -> Result<bool> {
         self.marker += 1;
@@ -180,171 +192,12 @@ impl Run {
         let deadline = Instant::now() + PATIENCE;
         let mut all = true;
         for client in &self.clients {
-            let concerned: Vec<bool> =
-                (0..COLLECTIONS.len()).map(|collection| self.cluster.grants.now(client.user, collection).is_some()).collect();
             let arrived = |watched: &Watched| {
-                watched.subscription.aggregate
-                    || !concerned.get(watched.subscription.collection).copied().unwrap_or(false)
-                    || watched.marker().is_some_and(|n| n >= marker)
+                watched.subscription.aggregate || !self.is_allowed(client, watched) || watched.marker().is_some_and(|n| n >= marker)
             };
             all &= client.until(deadline, arrived).await;
         }
         Ok(all)
-    }
-
-    /// Holds everything since the last check against the database. The writers are idle.
-    async fn check(&mut self, row: &mut Row) -> Result<()> {
-        let mut random = StdRng::seed_from_u64(self.random.random());
-        self.cluster.grants.restore(&self.cluster.database, &mut random).await?;
-        // The second round lets through what the first one might have overtaken.
-        let mut quiet = self.markers().await?;
-        quiet = self.markers().await? && quiet;
-        if quiet {
-            self.until_drained().await?;
-        } else {
-            for program in self.cluster.programs() {
-                tracing::warn!("{}", program.tail());
-            }
-        }
-        let sql = self.cluster.database.connect("suite").await?;
-        row.writes += self.history.read(&sql).await? as u64;
-        let mut findings = self.judge(row);
-        findings.extend(self.compare(&sql).await?);
-        for (count, (client, finding)) in findings.iter().enumerate() {
-            row.count(finding.wrong);
-            if count < TOLD {
-                say(&format!("FOUND {:?} client {client}: {}\n", finding.wrong, finding.text));
-            }
-            self.report.findings.push(finding.clone());
-        }
-        if !findings.is_empty() {
-            self.subscribe_anew().await?;
-            self.history.read(&sql).await?;
-        }
-        for client in &self.clients {
-            client.watched().iter_mut().for_each(Watched::checkpoint);
-        }
-        self.cluster.grants.forget();
-        self.history.forget();
-        self.checked = self.history.seen();
-        Ok(())
-    }
-
-    /// Judges every subscription.
-    fn judge(&self, row: &mut Row) -> Vec<(usize, Finding)> {
-        let empty = BTreeMap::new();
-        let users = self.cluster.grants.users();
-        let mut findings = Vec::new();
-        for client in &self.clients {
-            let Some(user) = users.get(client.user) else { continue };
-            for watched in client.watched().iter() {
-                let versions = self.history.of(watched.subscription.collection_name()).unwrap_or(&empty);
-                let held = self.cluster.grants.held(client.user, watched.subscription.collection);
-                let (found, events) = judge(&Case { versions, user, held: &held, checked: self.checked, watched });
-                row.events += events;
-                for entry in &watched.log {
-                    match entry.what {
-                        What::Ended { .. } => row.ended += 1,
-                        What::Resumed => row.resumed += 1,
-                        What::Init { asked: None, .. } => row.inits += 1,
-                        What::Init { .. } | What::Content { .. } | What::Delete { .. } | What::Refused(_) => {}
-                    }
-                }
-                findings.extend(found.into_iter().map(|finding| (client.number, finding)));
-            }
-        }
-        findings
-    }
-
-    /// Everybody asks for everything again, and has been answered when this returns.
-    async fn subscribe_anew(&mut self) -> Result<()> {
-        let asked = now();
-        for client in &self.clients {
-            client.tell(Order::Subscribe).await;
-        }
-        let deadline = Instant::now() + PATIENCE;
-        for client in &self.clients {
-            let answered = |watched: &Watched| {
-                watched.answered >= asked && watched.live || self.cluster.grants.now(client.user, watched.subscription.collection).is_none()
-            };
-            let came = client.until(deadline, answered).await;
-            anyhow::ensure!(came, "client {} gets no init", client.number);
-        }
-        Ok(())
-    }
-
-    /// Every view against a SELECT under its user's permissions.
-    async fn compare(&self, sql: &tokio_postgres::Client) -> Result<Vec<(usize, Finding)>> {
-        let users = self.cluster.grants.users();
-        let mut findings = Vec::new();
-        for client in &self.clients {
-            let Some(user) = users.get(client.user) else { continue };
-            let views: Vec<_> =
-                client.watched().iter().filter_map(|watched| Some((watched.subscription.clone(), watched.view.clone()?))).collect();
-            for (subscription, view) in views {
-                let Some(grant) = self.cluster.grants.now(client.user, subscription.collection) else { continue };
-                if subscription.aggregate {
-                    findings
-                        .extend(self.count(sql, client, &subscription, &grant, &user.id).await?.map(|finding| (client.number, finding)));
-                    continue;
-                }
-                let statement = format!(
-                    "select to_jsonb(t)::text from {} t where {} and {} order by id",
-                    subscription.collection_name(),
-                    grant.rule.sql(&user.id),
-                    subscription.filter.sql(&user.id)
-                );
-                let mut expected = BTreeMap::new();
-                for row in sql.query(&statement, &[]).await? {
-                    let mut value: Value = serde_json::from_str(row.try_get(0)?)?;
-                    if let Some(object) = value.as_object_mut() {
-                        let asked = |name: &str| subscription.fields.as_ref().is_none_or(|fields| fields.contains(&name));
-                        object.retain(|name, _| grant.shows_field(name) && asked(name));
-                    }
-                    expected.insert(key_of(&value), value);
-                }
-                if expected != view {
-                    let differing: Vec<&String> =
-                        expected.keys().chain(view.keys()).filter(|key| expected.get(*key) != view.get(*key)).take(5).collect();
-                    let text = format!(
-                        "the view differs from SELECT at {differing:?}: {:?} instead of {:?}\n  {statement}",
-                        differing.first().and_then(|key| view.get(*key)),
-                        differing.first().and_then(|key| expected.get(*key)),
-                    );
-                    findings.push((client.number, Finding { wrong: Wrong::Lost, key: format!("{differing:?}"), text }));
-                }
-            }
-        }
-        Ok(findings)
-    }
-
-    /// The last value of an aggregate against a SELECT. It is sent with a delay, and carries no marker: it must become true.
-    async fn count(
-        &self,
-        sql: &tokio_postgres::Client,
-        client: &Client,
-        subscription: &Subscription,
-        grant: &Grant,
-        user: &str,
-    ) -> Result<Option<Finding>> {
-        let (rule, filter) = (grant.rule.sql(user), subscription.filter.sql(user));
-        let statement = format!("select count(*) from {} where {rule} and {filter}", subscription.collection_name());
-        let expected: i64 = sql.query_one(&statement, &[]).await?.try_get(0)?;
-        let is_this = |watched: &Watched| watched.subscription.uid == subscription.uid;
-        let came = client.until(Instant::now() + PATIENCE, |watched| !is_this(watched) || watched.count() == Some(expected)).await;
-        let shown = client.watched().iter().find(|watched| is_this(watched)).and_then(Watched::count);
-        let text = format!("an aggregate stays at {shown:?} instead of {expected}\n  {statement}");
-        Ok((!came).then(|| Finding { wrong: Wrong::Lost, key: String::new(), text }))
-    }
-
-    /// Nothing waits in the outbox, as the leading worker says.
-    async fn until_drained(&self) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        while self.cluster.waiting_in_outbox().await != Some(0) {
-            anyhow::ensure!(Instant::now() < deadline, "the outbox is not drained");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Ok(())
     }
 }
 

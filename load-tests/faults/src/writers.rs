@@ -1,7 +1,8 @@
-//! Random writers: by SQL, through the socket and over HTTP.
+//! Random writers: by SQL, by COPY, through the socket and over HTTP.
 //!
 //! They must never care what became of a write: what was committed, the database itself remembers (`oracle.history`).
 
+mod copy;
 mod sql;
 mod wire;
 
@@ -29,6 +30,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Sql,
+    Copy,
     Socket,
     Http,
 }
@@ -57,7 +59,8 @@ struct Writer {
 impl Writers {
     /// Starts them, waiting; `rate`: attempts per second of all together.
     pub(crate) fn start(cluster: &Arc<Cluster>, seed: u64, rate: f64) -> Self {
-        let ways = [Way::Sql, Way::Sql, Way::Sql, Way::Socket, Way::Http];
+        let ways = [Way::Sql, Way::Sql, Way::Sql, Way::Copy, Way::Socket, Way::Http];
+        let each = Duration::from_secs_f64(ways.len() as f64 / rate);
         let (run, running) = watch::channel(false);
         let (heavy, is_heavy) = watch::channel(false);
         let attempts = Arc::new(AtomicU64::new(0));
@@ -70,7 +73,7 @@ impl Writers {
                 cluster: Arc::clone(cluster),
                 random: StdRng::seed_from_u64(seed ^ ((number as u64 + 1) << 32)),
                 users: users.clone(),
-                pause: Duration::from_secs_f64(5.0 / rate),
+                pause: each,
                 attempts: Arc::clone(&attempts),
                 heavy: is_heavy.clone(),
                 name: format!("{way:?}-{number}").to_lowercase(),
@@ -79,6 +82,7 @@ impl Writers {
             cluster.tasks.spawn("writer", async move {
                 match way {
                     Way::Sql => writer.run(sql::Session::default(), running, is_idle).await,
+                    Way::Copy => writer.run(copy::Session::default(), running, is_idle).await,
                     Way::Socket => writer.run(wire::SocketSession::default(), running, is_idle).await,
                     Way::Http => writer.run(wire::HttpSession, running, is_idle).await,
                 }

@@ -5,18 +5,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use rand::Rng as _;
 use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Writer;
 use crate::cluster::ADMIN_TOKEN;
 use crate::grants::COLLECTIONS;
-use crate::socket::{Incoming, Socket};
+use crate::http::request;
+use crate::socket::{Incoming, Proof, Socket};
 
 /// How long an answer may take before the writer goes elsewhere.
 const ANSWER: Duration = Duration::from_secs(4);
@@ -31,7 +30,7 @@ pub(super) struct HttpSession;
 impl super::Session for SocketSession {
     async fn write(&mut self, writer: &mut Writer) -> Result<()> {
         if self.0.is_none() {
-            self.0 = Some(Socket::open(node(writer)?, ADMIN_TOKEN).await?);
+            self.0 = Some(Socket::open(node(writer)?, &Proof::Token(ADMIN_TOKEN.to_owned())).await?);
         }
         let socket = self.0.as_mut().context("a socket")?;
         let collection = COLLECTIONS.choose(&mut writer.random).copied().unwrap_or("docs");
@@ -79,7 +78,8 @@ impl super::Session for HttpSession {
             _ => ("DELETE", path, None),
         };
         let port = node(writer)?;
-        timeout(ANSWER, request(port, method, &path, body)).await?
+        timeout(ANSWER, request(port, method, &path, Some(ADMIN_TOKEN), body.as_ref())).await??;
+        Ok(())
     }
 
     fn reset(&mut self) {}
@@ -100,20 +100,4 @@ fn with_key(writer: &mut Writer, collection: &str, key: &Value) -> Value {
         data.insert("id".to_owned(), key.clone());
     }
     data
-}
-
-async fn request(port: u16, method: &str, path: &str, body: Option<Value>) -> Result<()> {
-    let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
-    let mut reply = Vec::new();
-    stream.read_to_end(&mut reply).await?;
-    ensure!(reply.starts_with(b"HTTP/1.1 "), "no reply");
-    Ok(())
 }
