@@ -21,6 +21,7 @@ mod planning;
 mod position;
 mod queries;
 mod reader;
+mod recent;
 mod refresh;
 mod registry;
 mod replay;

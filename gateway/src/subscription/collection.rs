@@ -20,7 +20,7 @@ use crate::connection::frame::Frame;
 use crate::connection::send_queue::SendQueue;
 use crate::metrics::Metrics;
 use crate::subscription::frames::{Body, Message};
-use crate::subscription::group::{Gone, Group, Member, Pending, Progress, View, is_known};
+use crate::subscription::group::{Gone, Group, Member, Pending, Progress, View};
 use crate::subscription::listening::Listening;
 use crate::subscription::position::Place;
 use crate::subscription::reader::Reader;
@@ -71,16 +71,14 @@ pub struct Start {
 }
 
 impl Start {
-    /// What was not in the view after a change that the `init` does not contain.
-    fn gone<'p>(&self, pending: &'p Pending) -> impl Iterator<Item = &'p Gone> {
-        pending.gone.iter().filter(|gone| !self.snapshot.as_ref().is_some_and(|snapshot| snapshot.contains(gone.cause)))
+    fn contains(&self, cause: TransactionId) -> bool {
+        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.contains(cause))
     }
 
-    /// Whether the `init` shows a row that has left since without a word to this member.
+    /// Whether the `init` shows a row that has left since, without a word to this member now or later.
     fn is_outdated(&self, pending: &Pending) -> bool {
-        let known = |body: &Body| is_known(self.snapshot.as_deref(), self.seen, body);
-        pending.bodies.iter().any(|body| body.unsure && known(body))
-            || self.gone(pending).any(|gone| !gone.told && self.shown.iter().any(|key| **key == *gone.key))
+        let unsaid = |gone: &&Gone| if self.contains(gone.cause) { gone.absent } else { !gone.told };
+        pending.gone.iter().filter(unsaid).any(|gone| self.shown.iter().any(|key| **key == *gone.key))
     }
 }
 
@@ -309,10 +307,11 @@ impl CollectionTask {
             return false;
         }
         let waiting = std::mem::take(&mut **pending);
-        let gone: HashSet<&str> = start.gone(&waiting).map(|gone| &*gone.key).collect();
+        // What has left since the `init` is told, and need not be remembered.
+        let gone: HashSet<&str> = waiting.gone.iter().filter(|gone| !start.contains(gone.cause)).map(|gone| &*gone.key).collect();
         let kept: Vec<&String> = start.shown.iter().filter(|key| !gone.contains(key.as_str())).collect();
         member.progress = Progress::Live;
-        member.snapshot = start.snapshot;
+        member.snapshot.clone_from(&start.snapshot);
         member.seen = start.seen;
         if let Some(init) = start.init {
             // A closed connection is removed by its owner.
@@ -324,6 +323,7 @@ impl CollectionTask {
             }
         }
         group.remember_shown(kept.into_iter(), self.limits.view_keys);
+        group.recent.add(start.snapshot.as_ref(), &start.shown);
         true
     }
 
@@ -406,6 +406,7 @@ impl CollectionTask {
             let delivered = group.deliver_view(&mut Message::new(body), read.snapshot.as_ref(), to_all);
             self.metrics.deliveries.inc_by(delivered);
             group.remember_shown(read.shown.iter(), self.limits.view_keys);
+            group.recent.add(read.snapshot.as_ref(), &read.shown);
             if let View::Aggregate { last, .. } = &mut group.view {
                 *last = read.data.map(String::into_bytes);
             }
@@ -442,7 +443,7 @@ impl CollectionTask {
             }
             let body = Body::new((event, data.as_deref(), None), Place::after(self.head), group.digest, None);
             let delivered = group.deliver(&mut Message::new(body), self.limits.pending_bytes);
-            self.metrics.deliveries.inc_by(delivered.count);
+            self.metrics.deliveries.inc_by(delivered);
         }
     }
 }

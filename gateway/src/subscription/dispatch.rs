@@ -139,16 +139,16 @@ impl<'d> Dispatch<'d> {
             Outcome::Frames(frames) => frames,
             Outcome::ReadAgain => return self.read_again(key, group),
         };
+        if std::mem::take(&mut group.owing) {
+            self.owing.push(key.clone());
+        }
         if let Err(error) = group.count(&mut frames, self.reader).await {
             return self.failed(key, group, error);
         }
         for (outgoing, body) in frames.iter().zip(bodies(&frames, self.event, group.digest)) {
             let delivered = group.deliver(&mut Message::new(body), self.limits.pending_bytes);
             let heard = group.listeners.deliver(outgoing.kind, &outgoing.rows);
-            self.metrics.event_delivered(self.event.written_at, delivered.count + heard);
-            if delivered.owing {
-                self.owing.push(key.clone());
-            }
+            self.metrics.event_delivered(self.event.written_at, delivered + heard);
         }
     }
 

@@ -25,7 +25,7 @@ use serde_json::value::RawValue;
 use crate::database::DatabaseError;
 use crate::protocol::subscribe::EventKind;
 use crate::subscription::frames::Body;
-use crate::subscription::group::{Group, View};
+use crate::subscription::group::{Gone, Group, View};
 use crate::subscription::position;
 use crate::subscription::reader::{KeyedItem, Reader};
 
@@ -67,8 +67,6 @@ pub(super) struct Outgoing {
     pub(super) kind: EventKind,
     pub(super) data: Vec<u8>,
     pub(super) meta: Option<Vec<u8>>,
-    /// See [`Body::unsure`].
-    pub(super) unsure: bool,
     /// The same row by row, where somebody in the group is told of each by itself.
     pub(super) rows: Vec<OutgoingRow>,
 }
@@ -80,9 +78,7 @@ pub(super) fn bodies(frames: &[Outgoing], event: &ChangeEvent, view: u64) -> imp
     frames.iter().enumerate().map(move |(index, outgoing)| {
         let parts = (outgoing.kind.name(), Some(outgoing.data.as_slice()), outgoing.meta.as_deref());
         let told = if index == last { 0 } else { u32::try_from(index + 1).unwrap_or(u32::MAX) };
-        let mut body = Body::new(parts, position::Place { head, frames: told }, view, Some(transaction));
-        body.unsure = outgoing.unsure;
-        body
+        Body::new(parts, position::Place { head, frames: told }, view, Some(transaction))
     })
 }
 
@@ -207,10 +203,15 @@ impl Group {
     ) -> Outcome {
         let Evaluation { rows, before, after, entering, mut contents, ask: _, read_order, absent } = evaluation;
         let Some(left) = self.left(&rows, &before, &after, operation) else { return Outcome::ReadAgain };
-        let unsure = absent.iter().any(|index| before.get(*index) == Some(&Place::In));
         if matches!(self.view, View::Remembered { .. }) {
-            let gone = rows.iter().zip(before.iter().zip(&after)).filter(|(_, (_, after))| **after == Place::Out);
-            self.note_gone(cause, gone.map(|(row, (before, _))| (row.key.as_ref(), *before == Place::In)));
+            let gone = rows.iter().enumerate().filter(|(index, _)| after.get(*index) == Some(&Place::Out));
+            let gone = gone.map(|(index, row)| Gone {
+                cause,
+                key: row.key.as_ref().into(),
+                told: before.get(index) == Some(&Place::In),
+                absent: absent.contains(&index),
+            });
+            self.note_gone(cause, &gone.collect::<Vec<_>>());
         }
         self.remember(&rows, &after, view_keys);
 
@@ -233,7 +234,7 @@ impl Group {
             };
             let single = left.iter().filter(|_| !self.listeners.is_empty());
             let rows = single.map(|key| OutgoingRow { key: key.to_string(), data: None }).collect();
-            frames.push(Outgoing { kind: EventKind::Delete, data, meta: None, unsure, rows });
+            frames.push(Outgoing { kind: EventKind::Delete, data, meta: None, rows });
         }
         Outcome::Frames(frames)
     }
@@ -414,7 +415,7 @@ impl Group {
             ([only, ..], Some(_)) => only.clone(),
             (items, None) => [b"[".as_slice(), &items.join(&b','), b"]"].concat(),
         };
-        frames.push(Outgoing { kind, data, meta: None, unsure: false, rows });
+        frames.push(Outgoing { kind, data, meta: None, rows });
     }
 }
 

@@ -22,9 +22,6 @@ pub(super) struct Body {
     view: u64,
     /// The cause; members whose `init` contains it are not told.
     pub(super) transaction: Option<TransactionId>,
-    /// Some row left the view by what a read found, which is newer than the cause: an `init` that contains the cause may hold
-    /// the row all the same.
-    pub(super) unsure: bool,
 }
 
 /// One message to all members of a group, encoded at most once per uid.
@@ -48,7 +45,7 @@ impl Body {
         view: u64,
         transaction: Option<TransactionId>,
     ) -> Self {
-        Self { head: subscription::head(event, data, meta), place, view, transaction, unsure: false }
+        Self { head: subscription::head(event, data, meta), place, view, transaction }
     }
 
     pub(super) fn frame(&self, uid: Option<&str>) -> Frame {

@@ -17,6 +17,7 @@ use crate::connection::send_queue::SendQueue;
 use crate::error::CloseReason;
 use crate::subscription::frames::{Body, Message};
 use crate::subscription::listeners::Listeners;
+use crate::subscription::recent::Recent;
 use crate::subscription::request::{GroupKey, Planned, SubscriptionId};
 
 /// Rows that may leave a view while an `init` is read; with more it is read again.
@@ -33,6 +34,10 @@ pub(super) struct Group {
     pub(super) listeners: Listeners,
     /// Where the predicate index has it.
     pub(super) placement: Placement,
+    /// What members were shown lately, where the view is remembered.
+    pub(super) recent: Recent,
+    /// Some members are owed their view.
+    pub(super) owing: bool,
     members: HashMap<Option<Arc<str>>, IndexMap<SubscriptionId, Member>>,
 }
 
@@ -93,11 +98,14 @@ pub(super) struct Pending {
 }
 
 /// A row that was not in the view after a change.
+#[derive(Debug, Clone)]
 pub(super) struct Gone {
     pub(super) cause: TransactionId,
     pub(super) key: Box<str>,
     /// A `delete` was sent, because the group knew the row.
     pub(super) told: bool,
+    /// A read found so, which may be newer than the change.
+    pub(super) absent: bool,
 }
 
 impl Member {
@@ -107,7 +115,9 @@ impl Member {
 
     /// Whether the member has been told of `body` in its `init` or before a resume.
     pub(super) fn knows(&self, body: &Body) -> bool {
-        is_known(self.snapshot.as_deref(), self.seen, body)
+        let contained = matches!((&self.snapshot, body.transaction), (Some(snapshot), Some(xid)) if snapshot.contains(xid));
+        contained
+            || body.transaction.is_some() && self.seen.is_some_and(|seen| seen.epoch == body.place.head.epoch && seen >= body.place.head)
     }
 
     /// Its frame of a message that no other member shares any more.
@@ -115,20 +125,6 @@ impl Member {
         let uid = uid.map(AsRef::as_ref);
         if self.positions { body.frame_with_position(uid, self.snapshot.as_ref()) } else { body.frame(uid) }
     }
-}
-
-/// Whether who was told what `snapshot` contains, or everything up to `seen`, has been told of `body`.
-pub(super) fn is_known(snapshot: Option<&Snapshot>, seen: Option<StreamHead>, body: &Body) -> bool {
-    let contained = matches!((snapshot, body.transaction), (Some(snapshot), Some(xid)) if snapshot.contains(xid));
-    contained || body.transaction.is_some() && seen.is_some_and(|seen| seen.epoch == body.place.head.epoch && seen >= body.place.head)
-}
-
-/// What became of a message.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Delivered {
-    pub(super) count: u64,
-    /// Some member's `init` is as new as the message, and it may yet hold what the message takes away: it is owed its view.
-    pub(super) owing: bool,
 }
 
 impl Group {
@@ -141,6 +137,8 @@ impl Group {
             view,
             listeners: Listeners::default(),
             placement: Placement::default(),
+            recent: Recent::default(),
+            owing: false,
             members: HashMap::new(),
         }
     }
@@ -185,17 +183,13 @@ impl Group {
         self.members.get_mut(uid)?.get_mut(&subscription)
     }
 
-    /// Sends `message` to every member that does not know it from its `init`.
-    pub(super) fn deliver(&mut self, message: &mut Message, pending_budget: usize) -> Delivered {
-        let mut delivered = Delivered::default();
+    /// Sends `message` to every member that does not know it from its `init`. Returns how many.
+    pub(super) fn deliver(&mut self, message: &mut Message, pending_budget: usize) -> u64 {
+        let mut delivered = 0;
         for (uid, members) in &mut self.members {
             let mut shared: Option<Frame> = None;
             for member in members.values_mut() {
                 if member.knows(&message.body) {
-                    if message.body.unsure {
-                        member.progress = Progress::Owed;
-                        delivered.owing = true;
-                    }
                     continue;
                 }
                 match &mut member.progress {
@@ -208,7 +202,7 @@ impl Group {
                             shared.get_or_insert_with(|| message.frame(uid.as_ref())).clone()
                         };
                         // A closed connection is removed by its owner; its frames are for nobody.
-                        delivered.count += u64::from(member.queue.send(frame).is_ok());
+                        delivered += u64::from(member.queue.send(frame).is_ok());
                     }
                 }
             }
@@ -216,17 +210,34 @@ impl Group {
         delivered
     }
 
-    /// Tells members that still wait for their `init` which rows were not in the view after `cause`.
-    pub(super) fn note_gone<'r>(&mut self, cause: TransactionId, rows: impl Iterator<Item = (&'r str, bool)> + Clone) {
+    /// After `cause` these rows were not in the view. Members that wait for their `init` keep it in mind; of the others, those who
+    /// have `cause` in theirs and were shown one that a later read did not find are owed their view.
+    pub(super) fn note_gone(&mut self, cause: TransactionId, gone: &[Gone]) {
+        self.recent.arrived(cause);
+        if gone.is_empty() {
+            return;
+        }
+        let absent: Vec<&str> = gone.iter().filter(|gone| gone.absent).map(|gone| &*gone.key).collect();
+        let shown = if absent.is_empty() { Vec::new() } else { self.recent.showing(cause, &absent) };
         for member in self.members.values_mut().flat_map(IndexMap::values_mut) {
-            if let Progress::Starting(pending) = &mut member.progress {
-                pending.gone.extend(rows.clone().map(|(key, told)| Gone { cause, key: key.into(), told }));
-                pending.spoilt |= pending.gone.len() > GONE;
+            match &mut member.progress {
+                Progress::Starting(pending) => {
+                    pending.gone.extend(gone.iter().cloned());
+                    pending.spoilt |= pending.gone.len() > GONE;
+                }
+                Progress::Live if !shown.is_empty() => {
+                    let held = member.snapshot.as_ref().is_some_and(|snapshot| shown.iter().any(|shown| Arc::ptr_eq(shown, snapshot)));
+                    if held {
+                        member.progress = Progress::Owed;
+                        self.owing = true;
+                    }
+                }
+                Progress::Live | Progress::Owed => {}
             }
         }
     }
 
-    /// Rows that members were shown.
+    /// Rows that members hold.
     pub(super) fn remember_shown<'r>(&mut self, shown: impl Iterator<Item = &'r String>, most: usize) {
         let View::Remembered { keys, overflown: overflown @ false, .. } = &mut self.view else { return };
         keys.extend(shown.cloned());

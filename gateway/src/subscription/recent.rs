@@ -1,0 +1,98 @@
+//! Which rows recent `init`s of a remembered view have shown, while changes that they contain may still arrive.
+//!
+//! Such a change is not told to who has it in an `init`. But a read that judges it late sees more than the change itself: a row
+//! that the `init` shows may be gone by then, and its own change to come finds a row that nobody seems to hold. So whoever
+//! was shown it has to be found. It must never forget an `init` that a change on its way may still be part of.
+//!
+//! Memory: the keys of those rows, [`MOST`] per group; beyond that an `init` counts as showing everything.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use change_event::{Snapshot, TransactionId};
+
+/// How long after the first change that an `init` cannot contain another one may come that it does: both are of one batch.
+const BATCH: Duration = Duration::from_secs(30);
+/// Keys that are kept.
+const MOST: usize = 200_000;
+
+/// The `init`s of one group.
+#[derive(Default)]
+pub(super) struct Recent {
+    inits: Vec<Init>,
+    keys: usize,
+}
+
+struct Init {
+    snapshot: Arc<Snapshot>,
+    /// `None`: anything.
+    shown: Option<Arc<[String]>>,
+    /// When the first change came that it cannot contain.
+    passed: Option<Instant>,
+}
+
+impl Recent {
+    /// An `init` was sent.
+    pub(super) fn add(&mut self, snapshot: Option<&Arc<Snapshot>>, shown: &Arc<[String]>) {
+        let Some(snapshot) = snapshot.filter(|_| !shown.is_empty()) else { return };
+        if self.inits.iter().any(|init| Arc::ptr_eq(&init.snapshot, snapshot)) {
+            return;
+        }
+        self.keys += shown.len();
+        let shown = (self.keys <= MOST).then(|| Arc::clone(shown));
+        self.inits.push(Init { snapshot: Arc::clone(snapshot), shown, passed: None });
+    }
+
+    /// A change arrived.
+    pub(super) fn arrived(&mut self, transaction: TransactionId) {
+        if self.inits.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        for init in &mut self.inits {
+            if transaction >= init.snapshot.end() {
+                init.passed.get_or_insert(now);
+            }
+        }
+        self.inits.retain(|init| init.passed.is_none_or(|passed| now.duration_since(passed) < BATCH));
+        self.keys = self.inits.iter().filter_map(|init| init.shown.as_ref()).map(|shown| shown.len()).sum();
+    }
+
+    /// The snapshots of `init`s that contain `cause` and show one of `rows`.
+    pub(super) fn showing(&self, cause: TransactionId, rows: &[&str]) -> Vec<Arc<Snapshot>> {
+        let shows = |init: &&Init| init.shown.as_ref().is_none_or(|shown| rows.iter().any(|row| shown.iter().any(|key| key == row)));
+        self.inits.iter().filter(|init| init.snapshot.contains(cause)).filter(shows).map(|init| Arc::clone(&init.snapshot)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_init_is_remembered_until_no_change_in_it_can_come() {
+        let snapshot: Arc<Snapshot> = Arc::new("10:20:12".parse().unwrap());
+        let shown: Arc<[String]> = vec!["a".to_owned(), "b".to_owned()].into();
+        let mut recent = Recent::default();
+        recent.add(Some(&snapshot), &shown);
+        recent.add(Some(&snapshot), &shown);
+        recent.add(None, &shown);
+        let showing = |recent: &Recent, cause, row| recent.showing(TransactionId(cause), &[row]).len();
+        assert_eq!((showing(&recent, 11, "a"), showing(&recent, 12, "a"), showing(&recent, 11, "c")), (1, 0, 0));
+        for transaction in [11, 12, 25] {
+            recent.arrived(TransactionId(transaction));
+        }
+        assert_eq!(showing(&recent, 15, "b"), 1, "one batch may hold both");
+        recent.inits[0].passed = Instant::now().checked_sub(BATCH);
+        recent.arrived(TransactionId(26));
+        assert_eq!((recent.inits.len(), recent.keys), (0, 0));
+    }
+
+    #[test]
+    fn too_many_keys_stand_for_all() {
+        let mut recent = Recent::default();
+        let shown: Arc<[String]> = vec!["a".to_owned(); MOST + 1].into();
+        recent.add(Some(&Arc::new("10:20:".parse().unwrap())), &shown);
+        assert_eq!(recent.showing(TransactionId(5), &["z"]).len(), 1);
+    }
+}
