@@ -100,6 +100,8 @@ struct Judge<'a> {
     access: Vec<Grant>,
     steady: bool,
     exact: bool,
+    /// What belongs to the view follows from related rows.
+    asks_related: bool,
     /// When the credentials of the connection were good for certain.
     proven: Moment,
     /// Since when the client knows that its token has expired.
@@ -152,6 +154,7 @@ impl<'a> Judge<'a> {
             access: case.related.iter().filter_map(|held| held.grant.clone()).collect(),
             steady,
             exact: steady && !reads,
+            asks_related: rules || subscription.filter.is_relational(),
             proven: 0,
             lapsed: None,
             tallies: Tallies::default(),
@@ -376,6 +379,9 @@ impl<'a> Judge<'a> {
     /// Whether the view shows a row otherwise than any moment since its last change allows.
     fn differs(&self, key: &str) -> bool {
         let Some((last, index)) = self.versions(key).last().zip(self.versions(key).len().checked_sub(1)) else { return false };
+        if self.asks_related && self.case.watched.queried.contains(key) {
+            return false;
+        }
         let shown = self.case.watched.view.as_ref().and_then(|view| view.get(key)).map(stamp);
         let expected = last.row.as_ref().map(stamp);
         match self.truth(key, index, self.case.at) {

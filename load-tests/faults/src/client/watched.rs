@@ -2,7 +2,7 @@
 //!
 //! It must never judge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -57,6 +57,8 @@ pub(crate) struct Watched {
     pub(crate) view: Option<BTreeMap<String, Value>>,
     /// Whether the copy is kept up to date: not between the end of a connection and the answer on the next.
     pub(crate) live: bool,
+    /// Rows that only a query has shown, and no event yet: the server cannot know that the client holds them.
+    pub(crate) queried: BTreeSet<String>,
     /// Heard behind the query whose rows are awaited.
     early: Vec<What>,
     /// Of a GraphQL subscription: the server has not ended it, and has told of something.
@@ -79,6 +81,7 @@ impl Watched {
             log: Vec::new(),
             view: None,
             live: false,
+            queried: BTreeSet::new(),
             early: Vec::new(),
             begun: false,
             heard: false,
@@ -109,7 +112,9 @@ impl Watched {
             }
             What::Rows { rows, .. } => {
                 self.live = true;
-                self.view = Some(self.keyed(rows));
+                let view = self.keyed(rows);
+                self.queried = view.keys().cloned().collect();
+                self.view = Some(view);
                 for early in std::mem::take(&mut self.early) {
                     self.fold(&early);
                 }
@@ -137,6 +142,11 @@ impl Watched {
     }
 
     fn fold(&mut self, what: &What) {
+        if let What::Content { rows, .. } = what {
+            rows.iter().for_each(|row| {
+                self.queried.remove(&key_of(row));
+            });
+        }
         let (aggregate, seeded) = (self.subscription.aggregate, self.subscription.graphql);
         let Some(view) = &mut self.view else { return };
         match what {
