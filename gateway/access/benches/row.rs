@@ -117,6 +117,36 @@ fn predicates(criterion: &mut Criterion) {
             bencher.iter(|| index.candidates([[Some(image), Some(image)]]).len())
         });
     }
+    // Ranges of one column, of which ten hold the row's value; alternatives of two columns, of which one does.
+    let between = |number: u32, groups: u32| {
+        let mut own = Level { access: RuleSet::everything(), ..level.clone() };
+        let from = f64::from(number) / f64::from(groups) * 1000.0;
+        let test = Test::Between(text(&format!("{from:.6}")), text(&format!("{:.6}", from + 10_000.0 / f64::from(groups))));
+        own.filter = Some(compare(&level.collection, "price", test));
+        Membership::compile(&own).unwrap()
+    };
+    let either = |number: u32| {
+        let mut own = Level { access: RuleSet::everything(), ..level.clone() };
+        let author = compare(&level.collection, "author", Test::Eq(text(&format!("a0000000-0000-4000-8000-{number:012}"))));
+        own.filter = Some(Filter::Or(vec![author, compare(&level.collection, "slug", Test::Eq(text(&format!("slug {number}"))))]));
+        Membership::compile(&own).unwrap()
+    };
+    for groups in [1_000_u32, 100_000] {
+        let (mut ranges, mut alternatives) = (PredicateIndex::default(), PredicateIndex::default());
+        for number in 0..groups {
+            ranges.insert(number, between(number, groups).covers());
+            alternatives.insert(number, either(number).covers());
+        }
+        assert!(ranges.others().next().is_none() && alternatives.others().next().is_none(), "every group has its place");
+        let image = black_box(&image);
+        println!("{groups} ranges, of which {} hold the value", ranges.candidates([[Some(image), Some(image)]]).len());
+        group.bench_function(format!("ranges, {groups} groups"), |bencher| {
+            bencher.iter(|| ranges.candidates([[Some(image), Some(image)]]).len())
+        });
+        group.bench_function(format!("alternatives, {groups} groups"), |bencher| {
+            bencher.iter(|| alternatives.candidates([[Some(image), Some(image)]]).len())
+        });
+    }
     let linear: Vec<Membership> = (0..10_000).map(of).collect();
     group.bench_function("linear, 10000 groups", |bencher| {
         bencher.iter(|| linear.iter().filter(|membership| membership.test(black_box(&image)) != Verdict::No).count());
