@@ -139,7 +139,7 @@ fn predicates(criterion: &mut Criterion) {
         }
         assert!(ranges.others().next().is_none() && alternatives.others().next().is_none(), "every group has its place");
         let image = black_box(&image);
-        println!("{groups} ranges, of which {} hold the value", ranges.candidates([[Some(image), Some(image)]]).len());
+        assert!((10..=11).contains(&ranges.candidates([[Some(image), Some(image)]]).len()), "so many ranges hold the value");
         group.bench_function(format!("ranges, {groups} groups"), |bencher| {
             bencher.iter(|| ranges.candidates([[Some(image), Some(image)]]).len())
         });
