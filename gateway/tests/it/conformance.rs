@@ -83,8 +83,22 @@ areas! {
 fn conformance_own() {
     run(async {
         let _machine = beside_others().await;
-        let tally = replay(own_cases()?).await?;
+        let tally = replay(own_cases()?, Ground::Own).await?;
         judge("own", &tally)
+    });
+}
+
+/// Every recorded case on the database of the other baseline, with the permission rules of its own: a database of either version
+/// of Directus works, whatever columns it lacks or has more.
+#[test]
+fn conformance_on_the_other_dump() {
+    run(async {
+        let _machine = beside_others().await;
+        let none: BTreeMap<String, String> = read_data("not_on_the_other_dump.json")?;
+        let mut cases = load(&data_folder().join("cases"))?;
+        cases.retain(|case| !none.contains_key(&case.full_name()));
+        let tally = replay(cases, Ground::OfTheOther).await?;
+        judge("on the other dump", &tally)
     });
 }
 
@@ -94,7 +108,7 @@ fn conformance_elsewhere() {
     run(async {
         let Some(folder) = variable("TIDEGATE_CONFORMANCE_DIR") else { return Ok(()) };
         let _machine = beside_others().await;
-        let tally = replay(load(&PathBuf::from(folder))?).await?;
+        let tally = replay(load(&PathBuf::from(folder))?, Ground::Own).await?;
         report("elsewhere", &tally);
         Ok(())
     });
@@ -113,7 +127,8 @@ fn lists_fit_the_cases() {
         let deviations: BTreeMap<String, Deviation> = read_data("deviations.json")?;
         let known: BTreeSet<String> = read_data("known_failures.json")?;
         let own: BTreeSet<String> = own_cases()?.iter().map(Case::full_name).collect();
-        for name in unsupported.keys().chain(&known) {
+        let elsewhere: BTreeMap<String, String> = read_data("not_on_the_other_dump.json")?;
+        for name in unsupported.keys().chain(&known).chain(elsewhere.keys()) {
             ensure!(names.contains(name) || own.contains(name), "no such case: {name}");
         }
         for name in deviations.keys() {
@@ -145,7 +160,7 @@ struct Deviation {
 
 async fn area(name: &str) -> Result<()> {
     let _machine = beside_others().await;
-    let tally = replay(load(&data_folder().join("cases").join(name))?).await?;
+    let tally = replay(load(&data_folder().join("cases").join(name))?, Ground::Own).await?;
     judge(name, &tally)
 }
 
@@ -170,7 +185,16 @@ fn judge(name: &str, tally: &Tally) -> Result<()> {
     Ok(())
 }
 
-async fn replay(cases: Vec<Case>) -> Result<Tally> {
+/// Which database cases are replayed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ground {
+    /// That of their baseline.
+    Own,
+    /// That of the other, with the rules of their own.
+    OfTheOther,
+}
+
+async fn replay(cases: Vec<Case>, ground: Ground) -> Result<Tally> {
     let only = variable("TIDEGATE_CONFORMANCE_ONLY").map(|pattern| Regex::new(&pattern)).transpose()?;
     let deviations: BTreeMap<String, Value> = read_data("deviations.json")?;
     let unsupported: BTreeMap<String, String> = read_data("unsupported.json")?;
@@ -191,7 +215,7 @@ async fn replay(cases: Vec<Case>) -> Result<Tally> {
         }
     }
     let replayed: Vec<Vec<(String, Verdict)>> =
-        stream::iter(groups(wanted, GROUP_LENGTH)).map(|group| run_group(group, &ids)).buffer_unordered(8).try_collect().await?;
+        stream::iter(groups(wanted, GROUP_LENGTH)).map(|group| run_group(group, &ids, ground)).buffer_unordered(8).try_collect().await?;
     for (name, verdict) in replayed.into_iter().flatten() {
         match verdict {
             Verdict::Same => drop(tally.ok.insert(name)),
@@ -203,7 +227,7 @@ async fn replay(cases: Vec<Case>) -> Result<Tally> {
 
 /// Cases of one environment, one after the other. They share a server until one of them changes the schema: what a server
 /// needs to follow that is another test's business.
-async fn run_group(group: Vec<Case>, ids: &FixtureIds) -> Result<Vec<(String, Verdict)>> {
+async fn run_group(group: Vec<Case>, ids: &FixtureIds, ground: Ground) -> Result<Vec<(String, Verdict)>> {
     let _one_of_few = SERVERS.acquire().await?;
     let mut verdicts = Vec::new();
     let mut server: Option<Server> = None;
@@ -214,7 +238,7 @@ async fn run_group(group: Vec<Case>, ids: &FixtureIds) -> Result<Vec<(String, Ve
         };
         let ready = match ready {
             Some(server) => Ok(server),
-            None => Server::start(case).await,
+            None => Server::start(case, ground).await,
         };
         let verdict = match ready {
             // A server that does not start fails its cases, not those of the other environments.
@@ -247,9 +271,16 @@ struct Server {
 }
 
 impl Server {
-    async fn start(case: &Case) -> Result<Self> {
-        let database = Fixture::database(case.baseline).await?;
-        let fixture = Fixture::of(&database, case.baseline).await?;
+    async fn start(case: &Case, ground: Ground) -> Result<Self> {
+        let baseline = match ground {
+            Ground::Own => case.baseline,
+            Ground::OfTheOther => case.baseline.other(),
+        };
+        let database = Fixture::database(baseline).await?;
+        let mut fixture = Fixture::of(&database, baseline).await?;
+        if baseline != case.baseline {
+            fixture = fixture.with_rules(case.baseline).await?;
+        }
         let gateway = Program::gateway(&["standalone"])
             .env("WEBSOCKETS_HEARTBEAT_PERIOD", "30")
             .envs(&base_env()?)

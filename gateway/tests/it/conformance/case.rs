@@ -22,6 +22,13 @@ pub(crate) enum Baseline {
 }
 
 impl Baseline {
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Twelve => Self::Eleven,
+            Self::Eleven => Self::Twelve,
+        }
+    }
+
     /// The name of the fixture.
     pub(crate) fn fixture(self) -> &'static str {
         match self {

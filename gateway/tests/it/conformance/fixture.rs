@@ -39,6 +39,8 @@ struct Dump(Vec<Part>);
 pub(crate) struct Fixture {
     client: Client,
     baseline: Baseline,
+    /// Whose permission rules are in it, where not its own.
+    rules: Option<Baseline>,
     shape: String,
 }
 
@@ -65,7 +67,7 @@ impl Fixture {
     pub(crate) async fn of(database: &Database, baseline: Baseline) -> Result<Self> {
         let client = database.connect().await?;
         let shape = shape(&client).await?;
-        Ok(Self { client, baseline, shape })
+        Ok(Self { client, baseline, rules: None, shape })
     }
 
     /// Whether a case has changed tables or columns: rows alone cannot be put back then.
@@ -73,9 +75,27 @@ impl Fixture {
         Ok(shape(&self.client).await? != self.shape)
     }
 
+    /// The same with the permission rules of another baseline.
+    pub(crate) async fn with_rules(self, rules: Baseline) -> Result<Self> {
+        let fixture = Self { rules: Some(rules), ..self };
+        fixture.put_rules().await?;
+        Ok(fixture)
+    }
+
     /// Puts every row back.
     pub(crate) async fn reset(&self) -> Result<()> {
-        dump(self.baseline).restore_rows(&self.client).await.context("putting the rows back")
+        dump(self.baseline).restore_rows(&self.client).await.context("putting the rows back")?;
+        self.put_rules().await
+    }
+
+    async fn put_rules(&self) -> Result<()> {
+        let Some(rules) = self.rules else { return Ok(()) };
+        let is_rules = |part: &&Part| matches!(part, Part::Rows { table, .. } if table == "public.directus_permissions");
+        let Some(Part::Rows { copy, rows, .. }) = dump(rules).0.iter().find(is_rules) else { return Ok(()) };
+        let head = "begin; set local session_replication_role = replica; truncate public.directus_permissions";
+        self.client.batch_execute(head).await?;
+        copy_in(&self.client, copy, rows).await.context("putting the rules in")?;
+        Ok(self.client.batch_execute("commit").await?)
     }
 }
 
