@@ -84,7 +84,13 @@ pub(crate) async fn check_together(database: &Database, table: &Table, level: &L
     let prepared = database.client.prepare(&first.text).await.unwrap();
     let types: Vec<_> = prepared.params().iter().map(|ty| (ty.schema().to_owned(), ty.name().to_owned())).collect();
     let one = together(&statements, &types).unwrap_or_else(|| panic!("{label}: {} is not made one", first.text));
-    let rows = database.query(&one).await.unwrap_or_else(|error| panic!("{label}: {error:?} in {}", one.text));
+    let rows = match database.query(&one).await {
+        Ok(rows) => rows,
+        // Another plan may look at a value first that the other side of an OR would have spared it, such as JSON that holds
+        // NUL. Whoever reads together then reads each alone.
+        Err(error) if error.code().is_some_and(|code| code.code().starts_with("22")) => return,
+        Err(error) => panic!("{label}: {error:?} in {}", one.text),
+    };
     let mut answers = vec![Vec::new(); statements.len()];
     for row in &rows {
         answers[usize::try_from(row.get::<_, i32>(row.len() - 1)).unwrap()].push(content(row));
