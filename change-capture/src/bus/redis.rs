@@ -136,14 +136,20 @@ impl Shared {
     }
 
     async fn lacks(&self, epoch: Epoch, heads: &[KnownHead]) -> Result<bool, BusError> {
-        if heads.is_empty() {
+        let needed = heads.iter().map(|known| (Arc::clone(&known.collection), StreamHead { epoch, sequence: known.published }));
+        self.is_behind(&needed.collect::<Vec<_>>()).await
+    }
+
+    /// Whether the stream of some collection ends before the head that is needed.
+    async fn is_behind(&self, needed: &[(Arc<str>, StreamHead)]) -> Result<bool, BusError> {
+        if needed.is_empty() {
             return Ok(false);
         }
-        let commands = heads.iter().map(|head| (Arc::clone(&head.collection), self.head_command(&head.collection))).collect();
+        let commands = needed.iter().map(|(collection, _)| (Arc::clone(collection), self.head_command(collection))).collect();
         let answers = self.reading.query_each(commands, None).await.map_err(unavailable)?;
-        for (answer, known) in answers.into_iter().zip(heads) {
-            let found = stream_head(redis::from_redis_value(answer).map_err(|error| unavailable(error.into()))?);
-            if found.is_none_or(|found| found < StreamHead { epoch, sequence: known.published }) {
+        for (answer, (_, needed)) in answers.into_iter().zip(needed) {
+            let found = redis::from_redis_value(answer).map_err(|error| unavailable(error.into()))?;
+            if stream_head(found).is_none_or(|found| found < *needed) {
                 return Ok(true);
             }
         }
@@ -239,19 +245,8 @@ impl Shared {
             published.retain(|_, (_, at)| at.elapsed() < TAIL);
             published.iter().map(|(collection, (head, _))| (Arc::clone(collection), *head)).collect()
         };
-        if tail.is_empty() {
-            return Ok(true);
-        }
-        let commands = tail.iter().map(|(collection, _)| (Arc::clone(collection), self.head_command(collection))).collect();
-        let answers = self.reading.query_each(commands, None).await.map_err(unavailable)?;
-        for (answer, (_, head)) in answers.into_iter().zip(&tail) {
-            let found = redis::from_redis_value(answer).map_err(|error| unavailable(error.into()))?;
-            // A newer leader may have moved it on.
-            if stream_head(found).is_none_or(|found| found < *head) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        // A newer leader may have moved them on.
+        Ok(!self.is_behind(&tail).await?)
     }
 
     /// Where a collection's stream stands.

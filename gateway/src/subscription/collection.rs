@@ -78,7 +78,8 @@ impl Start {
     /// Whether the `init` shows a row that has left since, without a word to this member now or later.
     fn is_outdated(&self, pending: &Pending) -> bool {
         let unsaid = |gone: &&Gone| if self.contains(gone.cause) { gone.absent } else { !gone.told };
-        pending.gone.iter().filter(unsaid).any(|gone| self.shown.iter().any(|key| **key == *gone.key))
+        let unsaid: HashSet<&str> = pending.gone.iter().filter(unsaid).map(|gone| &*gone.key).collect();
+        !unsaid.is_empty() && self.shown.iter().any(|key| unsaid.contains(key.as_str()))
     }
 }
 

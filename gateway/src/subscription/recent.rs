@@ -6,6 +6,7 @@
 //!
 //! Memory: the keys of those rows, [`MOST`] per group; beyond that an `init` counts as showing everything.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,7 +61,8 @@ impl Recent {
 
     /// The snapshots of `init`s that contain `cause` and show one of `rows`.
     pub(super) fn showing(&self, cause: TransactionId, rows: &[&str]) -> Vec<Arc<Snapshot>> {
-        let shows = |init: &&Init| init.shown.as_ref().is_none_or(|shown| rows.iter().any(|row| shown.iter().any(|key| key == row)));
+        let rows: HashSet<&str> = rows.iter().copied().collect();
+        let shows = |init: &&Init| init.shown.as_ref().is_none_or(|shown| shown.iter().any(|key| rows.contains(key.as_str())));
         self.inits.iter().filter(|init| init.snapshot.contains(cause)).filter(shows).map(|init| Arc::clone(&init.snapshot)).collect()
     }
 }
