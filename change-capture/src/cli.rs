@@ -117,7 +117,15 @@ pub fn main() -> ExitCode {
 async fn command(command: Command, config: ProcessConfig) -> anyhow::Result<ExitCode> {
     let tasks = Tasks::new();
     match command {
-        Command::Run => run(config, tasks).await?,
+        Command::Run => {
+            let shutdown = CancellationToken::new();
+            let ended = signals::until_second_signal(run(config, tasks, shutdown.clone()), shutdown).await;
+            match ended.context("cannot listen for signals")? {
+                Some(ended) => ended?,
+                // The place in the outbox is safe: whoever leads next publishes what is missing.
+                None => return Ok(ExitCode::FAILURE),
+            }
+        }
         Command::Install => {
             let installed = install::install(&connect(&config, &tasks).await?, &config.worker.install_options()).await?;
             let mut text = format!("{} tables captured\n", installed.tables.captured.len());
@@ -150,11 +158,9 @@ async fn connect(config: &ProcessConfig, tasks: &Tasks) -> anyhow::Result<Client
     Ok(session.context("cannot connect to the database")?.client)
 }
 
-async fn run(config: ProcessConfig, tasks: Tasks) -> anyhow::Result<()> {
-    let shutdown = CancellationToken::new();
+async fn run(config: ProcessConfig, tasks: Tasks, shutdown: CancellationToken) -> anyhow::Result<()> {
     // The bus ends after the worker has published what was committed.
     let parts = CancellationToken::new();
-    signals::cancel_on_signal(&tasks, shutdown.clone()).context("cannot listen for signals")?;
     let registry = Registry::new();
     let metrics = Arc::new(CaptureMetrics::register(&registry)?);
     let health = Health::default();

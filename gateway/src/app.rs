@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use change_capture::CaptureMetrics;
 use change_capture::bus::{Bus, BusCapacity, InProcessBus, RedisBus};
-use change_capture::worker::{self, WorkerConfig, WorkerControl};
+use change_capture::worker::{self, WorkerConfig, WorkerControl, WorkerState};
 use change_event::ChannelNames;
 use prometheus::Registry as MetricsRegistry;
 use service_runtime::admin::{self, Health, Phase};
@@ -142,6 +142,9 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
     let address = listener.local_addr()?;
     health.set(Phase::Ready);
     tracing::info!(%address, "ready");
+    if let Some(capture) = &state.capture {
+        tasks.spawn("capture-health", follow(capture.clone(), health.clone(), parts.clone()));
+    }
     if let Some(ready) = run.ready {
         ready();
     }
@@ -171,6 +174,27 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
         tracing::warn!(tasks = left, "tasks were still running at the end");
     }
     Ok(())
+}
+
+/// Readiness of a node that is its own worker: what another process captures does not reach it, so it is ready only while it
+/// leads.
+async fn follow(capture: WorkerControl, health: Health, parts: CancellationToken) {
+    let mut state = capture.state();
+    loop {
+        let now = *state.borrow_and_update();
+        health.set(if now == WorkerState::Leading { Phase::Ready } else { Phase::Degraded });
+        if now == WorkerState::StandingBy {
+            tracing::warn!(
+                "another process captures this database: this node hears of no change, and is not ready, until that one ends. \
+                 Several nodes need REDIS, `gateway serve` and `change-capture run`"
+            );
+        }
+        tokio::select! {
+            // Both only wait.
+            changed = state.changed() => if changed.is_err() { return },
+            () = parts.cancelled() => return,
+        }
+    }
 }
 
 /// Waits for the end of the node; then it is not ready, serves on until load balancers know, and accepts nothing more.

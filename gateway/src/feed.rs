@@ -82,9 +82,7 @@ pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shut
             }
             Some(FeedItem::Availability(available)) => {
                 state.metrics.bus_available.set(i64::from(available));
-                if health.phase() != Phase::Draining {
-                    health.set(if available { Phase::Ready } else { Phase::Degraded });
-                }
+                health.set(if available { Phase::Ready } else { Phase::Degraded });
                 if !available {
                     tracing::warn!("the bus is away: live but uncertain");
                 }

@@ -8,6 +8,7 @@
 //! read    query ─▶ plan ─▶ one statement ─▶ Answer           kept   the statements of reads by key alone
 //! one row without nested values ─▶ at_once: one statement that writes, remembers and answers
 //! write   transaction, mutations counted, errors translated      statement   SQL of writes
+//! version   a write that is taken back, and a read in between
 //! create, update, delete ─▶ nested (each relation is a write of its own) ─▶ record (activity, revisions)
 //! ```
 //!
@@ -26,6 +27,7 @@ mod read;
 mod record;
 mod statement;
 mod update;
+mod version;
 mod write;
 
 use std::sync::Arc;
@@ -318,7 +320,7 @@ impl ItemsService {
     async fn answer(
         &self,
         context: &ItemsContext,
-        collection: &Collection,
+        collection: &Arc<Collection>,
         target: &ReadTarget,
         query: &Query,
     ) -> Result<Answer, ItemsError> {
@@ -343,7 +345,7 @@ impl ItemsService {
             (self.planner(context).read(&collection.name, query, target)?, object)
         };
         if let Some(version) = query.version() {
-            return self.version(context, collection, target, version).await;
+            return self.version(context, collection, target, query, version).await;
         }
         let statement = read::statement(&plan, object);
         if let Some(key) = &plain {
@@ -354,29 +356,6 @@ impl ItemsService {
             Some(data) => Ok(Answer { data, meta: row.meta }),
             None if *target == ReadTarget::Query => Ok(Answer { data: read::defaults(&plan)?, meta: row.meta }),
             None => Err(Refusal::Forbidden.into()),
-        }
-    }
-
-    /// Content versions are not applied: where there is none of this name the answer is empty, else it is refused. The main
-    /// content in its place would be a wrong answer.
-    async fn version(
-        &self,
-        context: &ItemsContext,
-        collection: &Collection,
-        target: &ReadTarget,
-        version: &str,
-    ) -> Result<Answer, ItemsError> {
-        // Nothing in the database is named by NUL.
-        let known = context.schema.collection("directus_versions").is_some() && !version.contains('\0');
-        if known && self.database.query_one(&statement::version(&collection.name, version)).await?.is_some() {
-            return Err(Refusal::InvalidQuery("Content versions are not supported".to_owned()).into());
-        }
-        match target {
-            ReadTarget::Key(_) => Err(Refusal::Forbidden.into()),
-            ReadTarget::Query | ReadTarget::Keys(_) => {
-                let data = RawValue::from_string("[]".to_owned()).map_err(DatabaseError::form)?;
-                Ok(Answer { data, meta: None })
-            }
         }
     }
 

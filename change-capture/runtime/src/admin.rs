@@ -35,9 +35,10 @@ pub enum Phase {
 pub struct Health(Arc<AtomicU8>);
 
 impl Health {
-    /// Moves to `phase`.
+    /// Moves to `phase`; [`Phase::Draining`] is the last one.
     pub fn set(&self, phase: Phase) {
-        self.0.store(phase as u8, Ordering::Release);
+        let moved = |now| (now != Phase::Draining as u8).then_some(phase as u8);
+        let _stays = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, moved);
     }
 
     /// The phase now.

@@ -113,7 +113,9 @@ impl State {
                 if position.epoch == epoch && position.sequence == head.sequence {
                     continue;
                 }
-                if position.epoch != UNOPENED {
+                // Before the first event of all there is nothing to miss. After it, another process may have published
+                // since who subscribed here looked at the database.
+                if position.epoch != UNOPENED || head.sequence != Sequence(0) {
                     let reason = if position.epoch == epoch { GapReason::Trimmed } else { GapReason::Epoch };
                     feed.queue.gap(Arc::clone(collection), reason);
                 }

@@ -77,6 +77,7 @@ contract! {
     delivers_in_order_to_those_who_subscribed(super::BusCapacity::default());
     a_subscription_joins_the_stream_exactly(super::BusCapacity::default());
     who_subscribed_before_any_leader_misses_nothing(super::BusCapacity::default());
+    who_subscribed_before_any_leader_is_told_what_it_may_have_missed(super::BusCapacity::default());
     publishing_again_changes_nothing(super::BusCapacity::default());
     an_older_fence_is_refused(super::BusCapacity::default());
     a_hole_is_refused_until_the_bus_is_opened_again(super::BusCapacity::default());
@@ -212,6 +213,20 @@ async fn who_subscribed_before_any_leader_misses_nothing(ends: Ends) {
         let [first, second] = [1, 2].map(|sequence| items.iter().position(|item| *item == format!("{collection}{sequence}")));
         assert!(first.is_some() && first < second, "{collection}: {items:?}");
     }
+}
+
+async fn who_subscribed_before_any_leader_is_told_what_it_may_have_missed(ends: Ends) {
+    let mut seen = Collector::subscribe(&*ends.node, &["a", "b"]).await;
+    // Others published five events of `a`, nobody knows when.
+    ends.worker.open(Fence(1), E, &[known("a", 5, 5)], &[]).await.unwrap();
+    ends.worker.publish(Fence(1), &events("b", 1..=1)).await.unwrap();
+    ends.worker.publish(Fence(1), &events("a", 6..=6)).await.unwrap();
+    let mut items = Vec::new();
+    while !items.iter().any(|item| item == "a6") || !items.iter().any(|item| item == "b1") {
+        items.push(short(&seen.next().await));
+    }
+    items.retain(|item| item != "b1");
+    assert!(matches!(&*items, [gap, event] if gap.starts_with("gap") && event == "a6"), "{items:?}");
 }
 
 async fn publishing_again_changes_nothing(ends: Ends) {

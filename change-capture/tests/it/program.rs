@@ -157,6 +157,24 @@ async fn a_stopped_process_is_replaced_within_seconds_and_stays_out_when_it_wake
 }
 
 #[tokio::test]
+async fn a_second_signal_ends_a_worker_that_cannot_finish() {
+    let database = Database::create().await;
+    database.run(&[T]).await;
+    let mut redis = PrivateRedis::start(&[]).await.unwrap();
+    let mut process = Process::start(&database, &redis);
+    eventually("it leads", || process.leads()).await;
+    // What is committed is published before the end; with a frozen Redis that takes as long as the worker is patient.
+    redis.signal(Signal::STOP).unwrap();
+    database.run(&["insert into t values (1, 0)"]).await;
+    let asked = Instant::now();
+    process.signal(Signal::TERM);
+    process.signal(Signal::INT);
+    let status = soon("the worker ends", process.child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(1), "after {:?}", asked.elapsed());
+    redis.signal(Signal::CONT).unwrap();
+}
+
+#[tokio::test]
 async fn the_documented_metrics_are_served() {
     let database = Database::create().await;
     database.run(&[T]).await;

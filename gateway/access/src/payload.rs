@@ -58,9 +58,11 @@ pub struct Prepared {
     /// Objects to write before the row, whose keys go into `columns`.
     pub to_one: Vec<ToOne>,
     /// The same for many-to-any.
-    pub to_any: Vec<ToAny>,
+    pub to_any: Vec<Result<ToAny, Refusal>>,
     /// Lists to write after the row.
     pub to_many: Vec<ToMany>,
+    /// What is wrong with the row's own values: told once `to_one` and `to_any` are written.
+    pub fault: Option<Refusal>,
 }
 
 /// A value on its way into a bind parameter.
@@ -77,7 +79,7 @@ pub enum ColumnValue {
 /// Prepares `data` for a write to `collection`.
 ///
 /// # Errors
-/// The refusal that the client is told: forbidden fields, failed validation, malformed values.
+/// The refusal that the client is told: forbidden fields, failed validation. Malformed values are told when their turn comes.
 pub fn prepare(
     context: &PayloadContext<'_>,
     collection: &Collection,
@@ -96,13 +98,13 @@ pub fn prepare(
     }
 
     let mut prepared =
-        Prepared { sent: Map::new(), columns: Vec::new(), key: None, to_one: Vec::new(), to_any: Vec::new(), to_many: Vec::new() };
+        Prepared { sent: Map::new(), columns: Vec::new(), key: None, to_one: Vec::new(), to_any: Vec::new(), to_many: Vec::new(), fault: None };
     let specials = specials(context, collection, kind, &payload);
     for (name, value) in payload {
         let relation = context.schema.relation(&collection.name, &name);
         match relation {
             Some(RelationKind::OneToMany(relation)) => {
-                prepared.to_many.push(ToMany { change: relations::to_many(&value)?, relation });
+                prepared.to_many.push(ToMany { change: relations::to_many(&value), relation });
                 continue;
             }
             Some(RelationKind::ManyToOne(relation)) if value.is_object() => {
@@ -112,7 +114,7 @@ pub fn prepare(
             }
             Some(RelationKind::ManyToAny(relation)) if value.is_object() => {
                 let Some(field) = collection.field(&name).cloned() else { continue };
-                prepared.to_any.push(relations::to_any(context.schema, collection, field, relation, data, value)?);
+                prepared.to_any.push(relations::to_any(context.schema, collection, field, relation, data, value));
                 continue;
             }
             // A bare key of an m2o is a column, and belongs to no revision, as observed.
@@ -131,7 +133,10 @@ pub fn prepare(
             }
             prepared.key = Some(value.clone());
         }
-        prepared.columns.push((Arc::clone(field), cast::cast(field, &value)?));
+        match cast::cast(field, &value) {
+            Ok(value) => prepared.columns.push((Arc::clone(field), value)),
+            Err(fault) => prepared.fault = prepared.fault.or(Some(fault)),
+        }
     }
     prepared.columns.extend(specials);
     Ok(prepared)

@@ -5,6 +5,8 @@
 //! permissions in hand. Nothing may widen a plan afterwards. Two sessions whose plans are equal see the same data: that is
 //! what a subscription group is.
 
+mod judged;
+
 use std::sync::Arc;
 
 use crate::schema::{Collection, Field, Relation};

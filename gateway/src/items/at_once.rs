@@ -66,6 +66,9 @@ impl ItemsService {
         if has_nested(&prepared) || (counted && prepared.key.is_some()) {
             return Ok(None);
         }
+        if let Some(fault) = prepared.fault {
+            return Err(fault.into());
+        }
         if let Some(key) = prepared.key.as_ref().filter(|key| !key.is_null()) {
             Planner::key_text(collection, key)?;
         }
@@ -107,7 +110,7 @@ impl ItemsService {
         let rules = preparation.planner().write_access(collection, Action::Update, Some(&fields))?;
         // Rows are checked before payloads: what is wrong with this one is told by the longer path.
         let Ok(prepared) = preparation.payload(collection, WriteKind::Update, data).await else { return Ok(None) };
-        if has_nested(&prepared) {
+        if has_nested(&prepared) || prepared.fault.is_some() {
             return Ok(None);
         }
         let values = preparation.assignments(&prepared.columns).await?;
@@ -143,7 +146,7 @@ impl ItemsService {
     async fn told(
         &self,
         context: &ItemsContext,
-        collection: &Collection,
+        collection: &Arc<Collection>,
         written: Written,
         target: &ReadTarget,
         query: &Query,

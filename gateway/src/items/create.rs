@@ -35,6 +35,7 @@ impl Write<'_> {
         let values = self.preparation.assignments(&prepared.columns).await?;
         let rows = self.run(&statement::insert(collection, &values), collection, Some(data)).await?;
         let key = text(only(&rows)?, "key")?;
+        self.touch(collection, Some(&key));
         let counted = collection.key_field().is_some_and(|field| field.default == ColumnDefault::AutoIncrement);
         if counted && prepared.key.is_some() {
             self.run(&statement::advance_sequence(collection), collection, None).await?;

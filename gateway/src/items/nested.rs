@@ -30,7 +30,7 @@ struct Children<'a> {
 
 impl Write<'_> {
     /// Writes the objects that stand in the place of foreign keys, and returns the keys to store. Their revisions are added
-    /// to `revisions`.
+    /// to `revisions`. What is wrong with the row's own values is told after them, as observed.
     pub(super) async fn link(
         &mut self,
         prepared: &Prepared,
@@ -45,12 +45,16 @@ impl Write<'_> {
             columns.push((Arc::clone(&to_one.field), ColumnValue::Text(written.key)));
         }
         for to_any in &prepared.to_any {
+            let to_any = to_any.clone()?;
             let target = self.related(&to_any.collection.name, Action::Create)?;
-            let written = self.upsert(&target, to_any.item.clone()).await.map_err(below(&to_any.field.name))?;
+            let written = self.upsert(&target, to_any.item).await.map_err(below(&to_any.field.name))?;
             revisions.extend(written.revision);
-            columns.push((Arc::clone(&to_any.field), ColumnValue::Text(written.key)));
+            columns.push((to_any.field, ColumnValue::Text(written.key)));
         }
-        Ok(columns)
+        match &prepared.fault {
+            Some(fault) => Err(fault.clone().into()),
+            None => Ok(columns),
+        }
     }
 
     /// Changes the rows that point to the parent. `created`: the parent is new, so that there are none yet.
@@ -63,6 +67,7 @@ impl Write<'_> {
         revisions: &mut Vec<i32>,
     ) -> Result<(), ItemsError> {
         let ToMany { relation, change } = change;
+        let change = change?;
         let children = Children {
             relation: &relation,
             collection: self.related(&relation.many_collection, Action::Update)?,
@@ -244,7 +249,8 @@ fn member_key(collection: &Collection, member: &Member) -> Option<Value> {
     }
 }
 
-fn scalar(collection: &Collection, key: String) -> Scalar {
+/// The key of a row as the right side of a comparison.
+pub(super) fn scalar(collection: &Collection, key: String) -> Scalar {
     match key::json(collection, &key) {
         Value::Number(_) => Scalar::Number(key),
         Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => Scalar::Text(key),

@@ -39,6 +39,11 @@ impl<'s> Preparation<'s> {
         Self { service, context, now: Timestamp::now() }
     }
 
+    /// The same of a write that happened at another time.
+    pub(super) fn at(self, now: Timestamp) -> Self {
+        Self { now, ..self }
+    }
+
     /// The caller's rights.
     pub(super) fn planner(&self) -> Planner<'s> {
         self.service.planner(self.context)

@@ -29,8 +29,12 @@ pub(super) fn statement(plan: &ReadPlan, object: bool) -> Statement {
 
 /// Executes the statement of `plan`: one row.
 pub(super) async fn execute(database: &Database, plan: &ReadPlan, statement: &Statement) -> Result<Found, ItemsError> {
-    let row = one(database, statement).await?;
-    Ok(Found { data: data(&row)?, meta: meta(plan, &row)? })
+    found(plan, &one(database, statement).await?)
+}
+
+/// What the row of `plan`'s statement says.
+pub(super) fn found(plan: &ReadPlan, row: &Row) -> Result<Found, ItemsError> {
+    Ok(Found { data: data(row)?, meta: meta(plan, row)? })
 }
 
 /// The object that a statement without counts finds.
@@ -61,7 +65,12 @@ pub(super) fn defaults(plan: &ReadPlan) -> Result<Box<RawValue>, ItemsError> {
                 ColumnDefault::Value(value) if !value.is_null() => {
                     members.insert(selection.key.clone(), value.clone());
                 }
-                ColumnDefault::Value(_) | ColumnDefault::None | ColumnDefault::AutoIncrement | ColumnDefault::Expression(_) => {}
+                // Not evaluated, as observed.
+                ColumnDefault::Expression(expression) => {
+                    let shown = expression.split("::").next().unwrap_or_default().trim_matches('\'');
+                    members.insert(selection.key.clone(), Value::from(shown));
+                }
+                ColumnDefault::Value(_) | ColumnDefault::None | ColumnDefault::AutoIncrement => {}
             }
         }
     }

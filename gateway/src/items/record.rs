@@ -38,7 +38,7 @@ impl Write<'_> {
         entries: &[Entry],
         delta: Option<&str>,
     ) -> Result<Vec<i32>, ItemsError> {
-        if entries.is_empty() || !self.preparation.keeps_activity(collection) {
+        if entries.is_empty() || self.trial.is_some() || !self.preparation.keeps_activity(collection) {
             return Ok(Vec::new());
         }
         let delta = delta.filter(|_| self.preparation.keeps_revisions(collection));

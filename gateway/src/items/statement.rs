@@ -119,15 +119,6 @@ pub(super) fn largest(collection: &Collection, column: &str, link: &str, parent:
     statement
 }
 
-/// One row if the collection has a content version of this name.
-pub(super) fn version(collection: &str, version: &str) -> Statement {
-    let mut statement = Statement::default();
-    statement.push("SELECT 1 AS found FROM \"public\".\"directus_versions\" WHERE \"collection\" = ");
-    statement.bind(Parameter::Text(collection.to_owned())).push("::text AND \"key\" = ");
-    statement.bind(Parameter::Text(version.to_owned())).push("::text LIMIT 1");
-    statement
-}
-
 /// ` AND (SELECT set_config(…)) IS NOT NULL`: true, and evaluated once, before any row.
 pub(super) fn writer_keys(statement: &mut Statement, conjunction: &str, sent: &str) {
     statement.push(conjunction).push("(SELECT set_config('tidegate.keys', ");

@@ -1,6 +1,8 @@
 //! The service against a real Postgres with the fixture of Directus' own tables: what is written, what is remembered of it,
 //! what capture is told, and what is refused.
 
+mod version;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -399,22 +401,6 @@ async fn faults_of_values_are_refusals_not_faults_of_the_server() {
     assert_eq!(read(json!({"filter": {"published_at": {"_gt": "junk"}}})).await, "INVALID_QUERY");
     assert_eq!(read(json!({"aggregate": {"sum": ["title"]}})).await, "INVALID_QUERY");
     assert_eq!(read(json!({"filter": {"title": {"_ends_with": "\\"}}})).await, "INVALID_QUERY");
-}
-
-#[tokio::test]
-async fn a_version_is_empty_or_refused_but_never_the_main_content() {
-    let version = "insert into directus_versions (id, key, name, collection, item)
-        values ('d0000000-0000-4000-8000-000000000001', 'draft', 'Draft', 'articles', '1');";
-    let lab = Lab::with(&[], version).await;
-    let read = async |target: ReadTarget, version: &str| {
-        let query = json!({"fields": ["id"], "limit": 1, "version": version});
-        value(lab.service.read(&lab.admin, "articles", target, &query).await).map_err(|refusal| refusal.code())
-    };
-    assert_eq!(read(ReadTarget::Query, "main").await, Ok(json!([{"id": 2}])));
-    assert_eq!(read(ReadTarget::Query, "nope").await, Ok(json!([])));
-    assert_eq!(read(ReadTarget::Key(json!(1)), "nope").await, Err("FORBIDDEN"));
-    assert_eq!(read(ReadTarget::Query, "draft").await, Err("INVALID_QUERY"));
-    assert_eq!(read(ReadTarget::Key(json!(1)), "draft").await, Err("INVALID_QUERY"));
 }
 
 #[tokio::test]

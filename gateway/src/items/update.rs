@@ -76,6 +76,7 @@ impl Write<'_> {
         prepared.columns.extend(linked);
         let values = self.preparation.assignments(&prepared.columns).await?;
         let writer_keys = serde_json::to_string(sent).unwrap_or_default();
+        self.touch(collection, None);
         let changed = self.run_keyed(&statement::update(collection, &values, &keys, &writer_keys), collection, Some(data)).await?;
         // In the order in which they were named, whatever way Postgres took.
         let changed: Vec<String> = keys.into_iter().filter(|key| changed.contains(key)).collect();
@@ -110,7 +111,7 @@ impl Write<'_> {
 
     /// What activity and revisions note of the changed rows: their columns as they stand now.
     async fn entries(&mut self, collection: &Arc<Collection>, keys: &[String], revisions: bool) -> Result<Vec<Entry>, ItemsError> {
-        if !revisions || !self.preparation.keeps_revisions(collection) {
+        if !revisions || self.trial.is_some() || !self.preparation.keeps_revisions(collection) {
             return Ok(keys.iter().map(|key| Entry { key: key.clone(), data: None }).collect());
         }
         let plan = self.preparation.whole_row(collection);

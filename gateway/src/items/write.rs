@@ -2,6 +2,7 @@
 //!
 //! It must never leave the keys of one statement set for the next: capture would put them into the wrong event.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use access::permission::Action;
@@ -29,8 +30,29 @@ pub(super) struct Write<'s> {
     mutations: u64,
     /// The keys of an update or delete are set, and must not reach another statement.
     keyed: bool,
+    /// What was written so far, where all of it will be taken back: nothing is recorded then.
+    pub(super) trial: Option<Trial>,
     /// Lasts as long as the transaction; what it changes goes on from here.
     _span: Span,
+}
+
+/// What a transaction that will be taken back has written.
+#[derive(Debug, Default)]
+pub(super) struct Trial {
+    /// The collections of all rows.
+    pub(super) collections: HashSet<Arc<str>>,
+    /// Rows of any collection may have changed.
+    pub(super) anything: bool,
+    /// Collection and key of the new ones.
+    pub(super) created: HashSet<(Arc<str>, String)>,
+}
+
+impl Trial {
+    fn touched(&mut self, collection: &Collection) {
+        self.collections.insert(Arc::clone(&collection.name));
+        // Whatever the table's own triggers do.
+        self.anything |= collection.triggered;
+    }
 }
 
 /// A row that was written.
@@ -56,7 +78,33 @@ impl<'s> Write<'s> {
             transaction.query(&statement::hand_on(traceparent)).await?;
         }
         let preparation = Preparation::new(service, context);
-        Ok(Self { service, context, preparation, transaction, mutations: 0, keyed: false, _span: span })
+        Ok(Self { service, context, preparation, transaction, mutations: 0, keyed: false, trial: None, _span: span })
+    }
+
+    /// Notes that rows of `collection` are written; `created` is the key of a new one.
+    pub(super) fn touch(&mut self, collection: &Collection, created: Option<&str>) {
+        if let Some(trial) = &mut self.trial {
+            trial.touched(collection);
+            trial.created.extend(created.map(|key| (Arc::clone(&collection.name), key.to_owned())));
+        }
+    }
+
+    /// Notes that rows went away, and whatever the database took along.
+    pub(super) fn remove(&mut self) {
+        if let Some(trial) = &mut self.trial {
+            trial.anything = true;
+        }
+    }
+
+    /// The only row of a read within the transaction.
+    pub(super) async fn read(&mut self, statement: &Statement) -> Result<Row, ItemsError> {
+        let mut rows = self.transaction.query(statement).await.map_err(super::read::refused)?;
+        rows.pop().ok_or_else(|| DatabaseError::form(NoRow).into())
+    }
+
+    /// Takes everything back.
+    pub(super) async fn take_back(self) -> Result<(), ItemsError> {
+        Ok(self.transaction.rollback().await?)
     }
 
     /// Makes everything durable.

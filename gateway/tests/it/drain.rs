@@ -152,3 +152,34 @@ fn the_end_comes_in_time_whatever_is_in_work() {
         database.drop().await
     });
 }
+
+/// Without a bus between them a second node hears of nothing: it says so, and takes over when the first one ends.
+#[test]
+fn a_second_standalone_node_is_not_ready_until_the_first_has_ended() {
+    run(async {
+        let _machine = beside_others().await;
+        let (first, database) = standalone(&[]).await?;
+        eventually("the first leads", LIMIT, || async { Ok((first.ready().await? == 200).then_some(())) }).await?;
+        let second = Program::gateway(&["standalone"]).database(&database).listen().await?;
+        eventually("the second stands by", LIMIT, || async { Ok((second.ready().await? == 503).then_some(())) }).await?;
+        let told = || second.running.output().contains("another process captures this database").then_some(());
+        eventually("the second says why", LIMIT, || async { Ok(told()) }).await?;
+        let mut socket = second.connect(ADMIN_TOKEN).await?;
+        let subscribe = json!({"type": "subscribe", "collection": "tags", "uid": "1", "query": {"fields": ["label"], "filter": {"label": {"_starts_with": "of "}}}});
+        ensure!(socket.ask(subscribe.clone()).await?["data"] == json!([]));
+        // Published by the first, to itself.
+        let mut there = first.connect(ADMIN_TOKEN).await?;
+        there.ask(subscribe).await?;
+        database.execute("insert into tags (label) values ('of the first')").await?;
+        ensure!(there.next().await?["event"] == "create");
+        first.running.signal(Signal::TERM)?;
+        ensure!(first.running.ended(LIMIT).await? == Some(0), "{}", first.running.output());
+        eventually("the second leads", LIMIT, || async { Ok((second.ready().await? == 200).then_some(())) }).await?;
+        let begun = socket.next().await?;
+        ensure!(begun["event"] == "init" && begun["data"] == json!([{"label": "of the first"}]), "{begun}");
+        database.execute("insert into tags (label) values ('of the second')").await?;
+        ensure!(socket.next().await?["data"] == json!([{"label": "of the second"}]));
+        second.stop().await?;
+        database.drop().await
+    });
+}

@@ -60,6 +60,12 @@ pub(crate) struct Options {
     /// Subscribers take messages in batches: milliseconds that one may wait for others.
     #[arg(long, conflicts_with = "protocol")]
     pub(crate) batch: Option<u32>,
+    /// Connections more that subscribe to the same and then read nothing; the raw broadcast, which waits for everybody, is left out.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) slow: usize,
+    /// The least length of each row's text.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) text_bytes: usize,
     /// Without the raw broadcast.
     #[arg(long)]
     pub(crate) no_floor: bool,
@@ -86,6 +92,8 @@ pub(crate) struct Fanout {
     cpu_ratio: Option<f64>,
     /// Database reads that the changes caused.
     event_reads: Option<f64>,
+    /// Connections that read nothing, and how many of them were closed for it.
+    slow: Option<(usize, f64)>,
 }
 
 /// One broadcaster under load.
@@ -104,7 +112,7 @@ struct Measured {
 
 /// Whatever makes a change known.
 enum Writer {
-    Sql { client: Client, insert: Statement, user: String },
+    Sql { client: Client, insert: Statement, user: String, text_bytes: usize },
     Floor { speaker: TcpStream, frame_bytes: usize },
 }
 
@@ -114,17 +122,28 @@ pub(crate) async fn run(options: &Options, servers: &ServerOptions, tasks: &Task
     ensure!(options.rate.is_none_or(|rate| rate > 0.0), "--rate must be above zero");
     let servers = Servers::start(servers, tasks).await?;
     let outcome = through_gateway(options, &servers, tasks).await;
-    let (gateway, frame_bytes, event_reads) = servers.explain(outcome).await?;
+    let Outcome { measured: gateway, frame_bytes, event_reads, slow_consumers } = servers.explain(outcome).await?;
     // Nothing else may be at work while the floor is measured.
     drop(servers);
-    let floor = if options.no_floor { None } else { Some(through_floor(options, frame_bytes, tasks).await.context("the floor")?) };
+    let floor = if options.no_floor || options.slow > 0 { None } else { Some(through_floor(options, frame_bytes, tasks).await.context("the floor")?) };
     let cpu = |measured: &Measured| measured.server_micros_per_delivery;
     let cpu_ratio = floor.as_ref().and_then(|floor| Some(cpu(&gateway)? / cpu(floor).filter(|cpu| *cpu > 0.0)?));
-    Ok(Fanout { subscribers: options.subscribers, changes: options.changes, frame_bytes, gateway, floor, cpu_ratio, event_reads })
+    let slow = slow_consumers.filter(|_| options.slow > 0).map(|closed| (options.slow, closed));
+    Ok(Fanout { subscribers: options.subscribers, changes: options.changes, frame_bytes, gateway, floor, cpu_ratio, event_reads, slow })
 }
 
-/// Measures the gateway; also returns the length of its frames and how many database reads its events caused.
-async fn through_gateway(options: &Options, servers: &Servers, tasks: &Tasks) -> Result<(Measured, usize, Option<f64>)> {
+/// What is known of a run through the gateway.
+struct Outcome {
+    measured: Measured,
+    /// The mean length of its frames.
+    frame_bytes: usize,
+    /// Database reads that the events caused.
+    event_reads: Option<f64>,
+    /// Connections that were closed because they read too slowly.
+    slow_consumers: Option<f64>,
+}
+
+async fn through_gateway(options: &Options, servers: &Servers, tasks: &Tasks) -> Result<Outcome> {
     // Rows of earlier runs are no part of the view.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let user = format!("bench-{}", now.as_micros());
@@ -142,18 +161,27 @@ async fn through_gateway(options: &Options, servers: &Servers, tasks: &Tasks) ->
         }
     };
 
+    // Held open, and never read from again.
+    let first = u32::try_from(options.subscribers)?;
+    let deaf = stream::iter(first..first + u32::try_from(options.slow)?);
+    let deaf: Vec<Socket> = deaf.map(|number| subscribed(servers, &subscribe, number, None)).buffer_unordered(OPENING).try_collect().await?;
+
     let client = servers.sql(tasks).await?;
     let insert = client.prepare("insert into messages (text, \"user\") values ($1, $2)").await?;
     let reads = servers.counter("tidegate_gateway_event_reads_total").await?;
     let (bytes, frames) = (servers.counter("tidegate_gateway_sent_bytes_total").await?, sent(servers).await?);
-    let measured = broadcast(options, Writer::Sql { client, insert, user }, sockets, servers.watched, tasks).await?;
+    let closed = servers.counter("tidegate_gateway_slow_consumers_total").await?;
+    let writer = Writer::Sql { client, insert, user, text_bytes: options.text_bytes };
+    let measured = broadcast(options, writer, sockets, servers.watched, tasks).await?;
+    drop(deaf);
     let since = |now: Option<f64>, before: Option<f64>| Some(now? - before?);
     let bytes = since(servers.counter("tidegate_gateway_sent_bytes_total").await?, bytes);
     let frames = since(sent(servers).await?, frames);
     let reads = since(servers.counter("tidegate_gateway_event_reads_total").await?, reads);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the length of a short frame")]
     let frame_bytes = bytes.zip(frames).map_or(170, |(bytes, frames)| (bytes / frames.max(1.0)).round() as usize);
-    Ok((measured, frame_bytes, reads))
+    let slow_consumers = since(servers.counter("tidegate_gateway_slow_consumers_total").await?, closed);
+    Ok(Outcome { measured, frame_bytes, event_reads: reads, slow_consumers })
 }
 
 async fn sent(servers: &Servers) -> Result<Option<f64>> {
@@ -277,9 +305,10 @@ async fn broadcast(options: &Options, mut writer: Writer, sockets: Vec<Socket>, 
 
 impl Writer {
     async fn write(&mut self, number: usize) -> Result<()> {
-        let text = format!("{} {PADDING}", Subscribers::mark(number));
+        let mut text = format!("{} {PADDING}", Subscribers::mark(number));
         match self {
-            Self::Sql { client, insert, user } => {
+            Self::Sql { client, insert, user, text_bytes } => {
+                text.extend(std::iter::repeat_n('.', text_bytes.saturating_sub(text.len())));
                 client.execute(insert, &[&text, user]).await.context("cannot insert")?;
             }
             Self::Floor { speaker, frame_bytes } => {
@@ -310,6 +339,9 @@ impl Report for Fanout {
         }
         if let Some(reads) = self.event_reads {
             text.push_str(&format!("database reads caused by the changes: {reads}\n"));
+        }
+        if let Some((slow, closed)) = self.slow {
+            text.push_str(&format!("connections that read nothing: {slow}, of which closed for it: {closed}\n"));
         }
         text
     }

@@ -211,6 +211,8 @@ impl Scenario {
             paced: false,
             protocol: Protocol::Rest,
             batch: None,
+            slow: 0,
+            text_bytes: 0,
             no_floor: false,
         };
         let options = match self {

@@ -38,8 +38,8 @@ pub struct ToAny {
 pub struct ToMany {
     /// The relation; the row is its one side.
     pub relation: Arc<Relation>,
-    /// What to do.
-    pub change: ToManyChange,
+    /// What to do, or what is wrong with it.
+    pub change: Result<ToManyChange, Refusal>,
 }
 
 /// What to do with the rows that point here.
