@@ -40,6 +40,9 @@ pub use stream::PatientStream;
 const HEAD_BYTES: usize = 64 * 1024;
 /// More than any system allows; it takes as much of it as it can.
 const BACKLOG: u32 = 65_535;
+/// What the kernel takes of a connection's bytes beyond those that are on their way.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 128 * 1024;
 /// How long a connection may be silent before its peer is asked whether it is there, and how often it is asked again.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Headers of one request.
@@ -123,6 +126,9 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Res
     let (stream, peer) = listener.accept().await?;
     // Frames are small and each is to arrive on its own.
     stream.set_nodelay(true)?;
+    // What a slow client leaves untaken waits here, where it is counted and bounded, not in megabytes of kernel memory each.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT)?;
     // A peer that vanished without a word is noticed though nothing is to be sent to it.
     SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
     Ok((stream, peer, ConnectionPermit(Arc::new(permit))))

@@ -144,6 +144,10 @@ struct Outcome {
 }
 
 async fn through_gateway(options: &Options, servers: &Servers, tasks: &Tasks) -> Result<Outcome> {
+    let client = servers.sql(tasks).await?;
+    if options.text_bytes > 0 {
+        client.batch_execute("alter table messages alter column text type text").await.context("cannot widen the column")?;
+    }
     // Rows of earlier runs are no part of the view.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let user = format!("bench-{}", now.as_micros());
@@ -166,7 +170,6 @@ async fn through_gateway(options: &Options, servers: &Servers, tasks: &Tasks) ->
     let deaf = stream::iter(first..first + u32::try_from(options.slow)?);
     let deaf: Vec<Socket> = deaf.map(|number| subscribed(servers, &subscribe, number, None)).buffer_unordered(OPENING).try_collect().await?;
 
-    let client = servers.sql(tasks).await?;
     let insert = client.prepare("insert into messages (text, \"user\") values ($1, $2)").await?;
     let reads = servers.counter("tidegate_gateway_event_reads_total").await?;
     let (bytes, frames) = (servers.counter("tidegate_gateway_sent_bytes_total").await?, sent(servers).await?);
