@@ -14,7 +14,7 @@ pub mod listener;
 pub mod origin;
 mod query_string;
 mod reply;
-mod request_log;
+pub(crate) mod request_log;
 mod server;
 mod system;
 mod trace;

@@ -259,10 +259,13 @@ impl ItemsService {
             }
             UpdateTarget::Query => {
                 let data = object(data)?;
+                // Found as a reader; where there is nothing to change, nobody asks who may.
                 let fields: Vec<String> = data.keys().cloned().collect();
-                self.planner(context).write_access(&collection, Action::Update, Some(&fields))?;
-                let keys = write.keys_of_query(&collection, query).await?;
-                write.update_keys(&collection, &keys, data).await?;
+                let keys = write.keys_of_query(&collection, query).await;
+                let keys = keys.map_err(|error| self.refused(context, &collection, Action::Update, Some(&fields), error))?;
+                if !keys.is_empty() {
+                    write.update_keys(&collection, &keys, data).await?;
+                }
                 ReadTarget::Query
             }
         };
@@ -295,8 +298,8 @@ impl ItemsService {
                 Value::Array(keys)
             }
             DeleteTarget::Query => {
-                self.planner(context).write_access(&collection, Action::Delete, None)?;
-                let keys = write.keys_of_query(&collection, query).await?;
+                let keys = write.keys_of_query(&collection, query).await;
+                let keys = keys.map_err(|error| self.refused(context, &collection, Action::Delete, None, error))?;
                 if !keys.is_empty() {
                     write.delete_keys(&collection, &keys).await?;
                 }
@@ -306,6 +309,14 @@ impl ItemsService {
         write.commit().await?;
         let data = serde_json::value::to_raw_value(&echo).map_err(DatabaseError::form)?;
         Ok(Answer { data, meta: None })
+    }
+
+    /// Whether `collection` can be asked for at all.
+    ///
+    /// # Errors
+    /// The refusal that the client is told.
+    pub fn exists(&self, context: &ItemsContext, collection: &str, action: Action) -> Result<(), Refusal> {
+        self.planner(context).check_collection(collection, action).map(drop)
     }
 
     /// A query as sent, checked, with its variables resolved under the user's own rights.
@@ -356,6 +367,23 @@ impl ItemsService {
             Some(data) => Ok(Answer { data, meta: row.meta }),
             None if *target == ReadTarget::Query => Ok(Answer { data: read::defaults(&plan)?, meta: row.meta }),
             None => Err(Refusal::Forbidden.into()),
+        }
+    }
+
+    /// Why a write by query cannot be: who may neither write nor find what to write is told the first, as observed.
+    fn refused(
+        &self,
+        context: &ItemsContext,
+        collection: &Collection,
+        action: Action,
+        fields: Option<&[String]>,
+        error: ItemsError,
+    ) -> ItemsError {
+        match &error {
+            ItemsError::Refusal(refusal) if refusal.code() == "FORBIDDEN" => {
+                self.planner(context).write_access(collection, action, fields).map_or_else(ItemsError::from, |_| error)
+            }
+            ItemsError::Refusal(_) | ItemsError::Database(_) => error,
         }
     }
 

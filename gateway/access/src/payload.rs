@@ -49,7 +49,8 @@ pub enum WriteKind {
 /// A payload ready to be written.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// The payload after presets, relational members removed, unknown ones kept: what a revision of a create records.
+    /// The payload after presets, relational members removed, unknown ones kept, secrets starred: what a revision of a create
+    /// records.
     pub sent: Map<String, Value>,
     /// Own columns with their values, in payload order; specials last. On update the key is not among them.
     pub columns: Vec<(Arc<Field>, ColumnValue)>,
@@ -120,7 +121,10 @@ pub fn prepare(
             // A bare key of an m2o is a column, and belongs to no revision, as observed.
             Some(RelationKind::ManyToOne(_)) => {}
             Some(RelationKind::ManyToAny(_)) | None => {
-                prepared.sent.insert(name.clone(), value.clone());
+                // As answers show it: what is hashed or hidden is not kept in the clear.
+                let secret = |field: &Arc<Field>| field.concealed() || field.kind == FieldType::Hash || field.has(Special::Hash);
+                let hidden = !value.is_null() && collection.field(&name).is_some_and(secret);
+                prepared.sent.insert(name.clone(), if hidden { Value::from("**********") } else { value.clone() });
             }
         }
         let Some(field) = collection.field(&name).filter(|field| field.kind != FieldType::Alias && !field.generated) else { continue };

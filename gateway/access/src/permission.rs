@@ -3,9 +3,9 @@
 //! It must never decide anything about a row: rules become filters of a plan, and SQL or the matcher decides.
 
 use std::collections::HashMap;
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use indexmap::IndexSet;
 use serde_json::{Map, Value};
 
 /// What one wants to do with items.
@@ -24,8 +24,8 @@ pub enum Action {
 pub enum FieldSet {
     /// `*`.
     All,
-    /// These, and only these.
-    Only(HashSet<Arc<str>>),
+    /// These, and only these, in the order in which the rule names them.
+    Only(IndexSet<Arc<str>>),
 }
 
 /// One row of `directus_permissions`, dynamic variables resolved.

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::permission::Action;
+use crate::query::number;
 
 /// A refusal that is meant for the client.
 #[derive(Debug, Clone, PartialEq)]
@@ -338,7 +339,7 @@ impl ValidationRule {
 fn subject(value: &Option<Value>, field: &Option<String>, collection: Option<&String>) -> String {
     let mut text = String::from("Value ");
     if let Some(value) = value {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = number::scalar_text(value).unwrap_or_else(|| value.to_string());
         text.push_str(&format!("\"{value}\" "));
     }
     if let Some(field) = field {

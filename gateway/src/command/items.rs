@@ -14,6 +14,7 @@ use crate::protocol::items::{ItemsMessage, ItemsRequest, Selector};
 use crate::protocol::server::{self, MessageType};
 use crate::state::Gateway;
 
+use access::permission::Action;
 use access::refusal::Refusal;
 
 use super::refuse;
@@ -55,7 +56,14 @@ async fn operate(state: &Gateway, session: &Session, collection: &str, request: 
         }
         ItemsRequest::Delete { selector, query } => {
             let query = or_null(query);
-            let target = delete_target(selector, &query)?;
+            let target = match delete_target(selector, &query) {
+                Ok(target) => target,
+                // That there is no such collection is told before that nothing was named.
+                Err(refusal) => {
+                    state.items.exists(&context, collection, Action::Delete)?;
+                    return Err(refusal.into());
+                }
+            };
             state.items.delete(&context, collection, target, &query).await?
         }
     };

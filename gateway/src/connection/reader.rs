@@ -188,7 +188,14 @@ fn step(piece: Piece, room: usize, parts: &mut Option<Parts>, session: &Session)
         return Err(if control { CloseReason::ProtocolError } else { CloseReason::MessageTooBig });
     }
     match (opcode, parts.take()) {
-        (OpCode::Close, _) => Err(closed(&payload)),
+        (OpCode::Close, _) => {
+            let reason = closed(&payload);
+            if let (CloseReason::ClientClosed(Some(_)), Some(Ok(text))) = (reason, payload.get(2..).map(std::str::from_utf8)) {
+                // Echoed whole, as observed.
+                session.queue().close_saying(reason, text);
+            }
+            Err(reason)
+        }
         (OpCode::Ping, before) => {
             session.send(Frame::pong(&payload));
             *parts = before;

@@ -157,9 +157,8 @@ impl CloseReason {
             | Self::HeartbeatMissed
             | Self::ClientClosed(_)
             | Self::PeerGone => "",
-            Self::ProtocolError => "Protocol error",
-            Self::InvalidText => "Invalid UTF-8",
-            Self::MessageTooBig => "Message too big",
+            // Their codes say all, and as observed nothing else does.
+            Self::ProtocolError | Self::InvalidText | Self::MessageTooBig => "",
             Self::InternalError => "Internal error",
             Self::Drain => "Service restart",
             Self::Resynchronise => "Resynchronise",

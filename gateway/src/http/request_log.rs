@@ -9,6 +9,9 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::level_filters::LevelFilter;
 
+/// The target of these lines: listeners to raw log lines get them in parts.
+pub(crate) const TARGET: &str = module_path!();
+
 /// What stands for a token.
 const REDACTED: &str = "--redacted--";
 

@@ -76,7 +76,7 @@ fn websocket(state: &Gateway, admin: bool) -> Value {
     };
     let mut map = Map::new();
     map.insert("rest".into(), endpoint(&sockets.rest));
-    map.insert("graphql".into(), json!(false));
+    map.insert("graphql".into(), endpoint(&sockets.graphql));
     map.insert("heartbeat".into(), sockets.heartbeat.map_or(json!(false), |period| json!(period.as_secs())));
     if admin {
         let levels = |least: Level| -> Map<String, Value> {

@@ -114,20 +114,21 @@ impl Write<'_> {
             let key = member_key(collection, &member);
             let text = key.as_ref().map(|key| Planner::key_text(collection, key)).transpose()?;
             let stored = existing.iter().find(|(found, _)| Some(found) == text.as_ref());
-            let rest = match member {
+            // An object is a change, even of nothing; a bare key only links.
+            let (rest, changes) = match member {
                 Member::Key(_) if stored.is_none() => return Err(Refusal::Forbidden.into()),
-                Member::Key(_) => Map::new(),
+                Member::Key(_) => (Map::new(), false),
                 Member::Item(mut item) => {
                     if stored.is_some() {
                         item.remove(&*collection.primary_key);
                     }
-                    item
+                    (item, true)
                 }
             };
             match (stored, key) {
                 (Some((text, link)), Some(key)) => {
                     kept.push(text.clone());
-                    if !rest.is_empty() || link.as_deref() != Some(children.parent) {
+                    if changes || link.as_deref() != Some(children.parent) {
                         let written = self.update_keys(collection, &[key], children.linked(rest)).await?;
                         revisions.extend(written.first().and_then(|written| written.revision));
                     }
@@ -174,10 +175,8 @@ impl Write<'_> {
             let stored = self.values_by_key(collection, &children.relation.many_field, std::slice::from_ref(&text)).await?;
             let linked = stored.first().is_some_and(|(_, link)| link.as_deref() == Some(children.parent));
             let data = if linked { rest } else { children.linked(rest) };
-            if !data.is_empty() {
-                let written = self.update_keys(collection, &[key], data).await?;
-                revisions.extend(written.first().and_then(|written| written.revision));
-            }
+            let written = self.update_keys(collection, &[key], data).await?;
+            revisions.extend(written.first().and_then(|written| written.revision));
         }
         if delete.is_empty() {
             return Ok(());

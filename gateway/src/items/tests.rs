@@ -555,3 +555,73 @@ async fn a_read_by_key_that_is_kept_reads_the_row_of_its_key() {
     assert_eq!(some, json!({"title": rows[0]["title"]}));
     assert_eq!(value(lab.service.read(&lab.admin, "articles", ReadTarget::Key(json!("x")), &Value::Null).await), Err(Refusal::Forbidden));
 }
+
+#[tokio::test]
+async fn a_revision_of_a_create_holds_no_secret() {
+    let lab = Lab::start().await;
+    lab.create(&lab.admin, "authors", json!({"name": "n", "password": "open sesame"})).await.unwrap();
+    lab.create(&lab.admin, "articles", json!({"title": "t", "author": {"name": "m", "password": "open sesame"}})).await.unwrap();
+    let secrets = "select count(*) as n from directus_revisions where data::text like '%sesame%' or delta::text like '%sesame%'";
+    assert_eq!(lab.rows(secrets).await, json!([{"n": 0}]));
+    let last = "select data, delta from directus_revisions where collection = 'authors' order by id desc limit 1";
+    let shown = json!({"name": "m", "password": "**********"});
+    assert_eq!(lab.rows(last).await, json!([{"data": shown, "delta": shown}]));
+}
+
+#[tokio::test]
+async fn updates_work_through_their_keys_as_text() {
+    let lab = Lab::start().await;
+    let keys = [json!(12), json!(9), json!(5), json!(10)];
+    for key in &keys {
+        lab.create(&lab.admin, "test_ws_integer", json!({"id": key})).await.unwrap();
+    }
+    let target = UpdateTarget::Keys(keys.to_vec());
+    lab.update(&lab.admin, "test_ws_integer", target, json!({})).await.unwrap();
+    let noted = "select item from directus_activity where action = 'update' order by id desc limit 4";
+    assert_eq!(lab.rows(noted).await, json!([{"item": "9"}, {"item": "5"}, {"item": "12"}, {"item": "10"}]));
+}
+
+#[tokio::test]
+async fn a_child_that_is_named_as_an_object_is_updated_and_one_named_by_key_is_linked() {
+    let lab = Lab::start().await;
+    let noted = async || lab.rows("select count(*) as n from directus_activity where collection = 'comments'").await[0]["n"].as_i64().unwrap();
+    let change = async |comments: Value| {
+        let before = noted().await;
+        lab.update(&lab.admin, "articles", UpdateTarget::Key(json!(1)), json!({"comments": comments})).await.unwrap();
+        noted().await - before
+    };
+    assert_eq!(change(json!([1, 2])).await, 0);
+    assert_eq!(change(json!([{"id": 1}, 2])).await, 1);
+    assert_eq!(change(json!({"update": [{"id": 1}]})).await, 1);
+    assert_eq!(lab.rows("select text from comments where id = 1").await, json!([{"text": "Great read"}]));
+}
+
+#[tokio::test]
+async fn lists_become_csv_as_javascript_joins_them() {
+    let lab = Lab::start().await;
+    let query = json!({"fields": ["labels"]});
+    for (sent, shown) in [(json!([1, null, "x"]), json!(["1", "", "x"])), (json!([["a", "b"], "c"]), json!(["a", "b", "c"]))] {
+        let answer = value(lab.service.create(&lab.admin, "articles", &json!({"labels": sent}), &query).await);
+        assert_eq!(answer.unwrap(), json!({"labels": shown}));
+    }
+}
+
+#[tokio::test]
+async fn a_write_by_query_that_finds_nothing_asks_nobody() {
+    let lab = Lab::start().await;
+    let reader = lab.with_rules(&[("articles", Action::Read, rule(&Value::Null, &["id", "title"]))]);
+    let query = |filter: Value| json!({"filter": filter});
+    let delete = async |filter: Value| value(lab.service.delete(&reader, "articles", DeleteTarget::Query, &query(filter)).await);
+    let update = async |filter: Value| {
+        value(lab.service.update(&reader, "articles", UpdateTarget::Query, &json!({"title": "x"}), &query(filter)).await)
+    };
+    let (nothing, something, hidden) = (json!({"id": {"_gt": 900}}), json!({"id": 1}), json!({"views": 1}));
+    assert_eq!(delete(nothing.clone()).await.unwrap(), json!([]));
+    assert_eq!(update(nothing).await.unwrap(), json!([]));
+    assert_eq!(delete(something.clone()).await.unwrap_err().code(), "FORBIDDEN");
+    assert_eq!(update(something).await.unwrap_err().code(), "FORBIDDEN");
+    assert_eq!(delete(hidden).await.unwrap_err().code(), "FORBIDDEN");
+    let refusal = value(lab.service.delete(&reader, "articles", DeleteTarget::Query, &json!({"limit": -3})).await).unwrap_err();
+    assert_eq!(refusal.code(), "INVALID_QUERY");
+    assert_eq!(lab.rows("select count(*) as n from articles where id = 1 and title <> 'x'").await, json!([{"n": 1}]));
+}

@@ -65,7 +65,9 @@ impl Write<'_> {
         data: &Map<String, Value>,
     ) -> Result<Vec<Written>, ItemsError> {
         self.count(sent.len())?;
-        let keys = key_texts(collection, sent)?;
+        let mut keys = key_texts(collection, sent)?;
+        // As text, as observed: in this order rows are noted, and their lists changed.
+        keys.sort_unstable();
         self.check_rows(collection, &keys, data).await?;
         let mut prepared = self.preparation.payload(collection, WriteKind::Update, data).await?;
         if keys.is_empty() {
@@ -78,7 +80,7 @@ impl Write<'_> {
         let writer_keys = serde_json::to_string(sent).unwrap_or_default();
         self.touch(collection, None);
         let changed = self.run_keyed(&statement::update(collection, &values, &keys, &writer_keys), collection, Some(data)).await?;
-        // In the order in which they were named, whatever way Postgres took.
+        // Whatever way Postgres took.
         let changed: Vec<String> = keys.into_iter().filter(|key| changed.contains(key)).collect();
         for change in &prepared.to_many {
             for key in &changed {

@@ -92,11 +92,12 @@ impl LogsConversation {
     }
 
     async fn authenticate(&self, message: &Envelope) {
-        let token = AuthMessage::read(message).ok().and_then(|credentials| credentials.access_token);
-        let identity = match token {
-            Some(token) => self.state.authenticator.token(token.expose_secret(), Arc::clone(self.session.client())).await.ok(),
-            None => None,
+        let Some(token) = AuthMessage::read(message).ok().and_then(|credentials| credentials.access_token) else {
+            // Nothing was tried, so nothing changes.
+            self.session.send(logs::auth_error("Authentication failed."));
+            return;
         };
+        let identity = self.state.authenticator.token(token.expose_secret(), Arc::clone(self.session.client())).await.ok();
         let text = match identity {
             Some(identity) if identity.accountability.admin => {
                 if self.session.claim(&self.state.limits, identity.accountability.user).await.is_err() {

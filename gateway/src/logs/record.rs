@@ -3,6 +3,7 @@
 //! It must never hold more than a bounded text.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The longest text of a line, in bytes.
 pub(super) const MAX_TEXT: usize = 8192;
@@ -16,6 +17,9 @@ pub struct Record {
     pub time: u64,
     /// The text.
     pub msg: String,
+    /// What else a whole record has.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 /// A line with the node that wrote it.
@@ -29,7 +33,7 @@ pub(super) struct Published {
 impl Record {
     /// The line as the bus carries it.
     pub(super) fn on_the_bus(self, node: &str) -> Vec<u8> {
-        // Numbers and text only: this cannot fail.
+        // Names are text: this cannot fail.
         serde_json::to_vec(&Published { log: self, node_id: node.to_owned() }).unwrap_or_default()
     }
 }

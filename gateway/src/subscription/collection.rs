@@ -94,6 +94,8 @@ pub(super) struct Limits {
 /// The state of the task.
 pub(super) struct CollectionTask {
     pub(super) groups: HashMap<GroupKey, Group>,
+    /// How many groups there have been.
+    begun: u64,
     /// Finds those of `groups` that a row can concern; has each of them once.
     pub(super) index: PredicateIndex<GroupKey>,
     subscriptions: HashMap<SubscriptionId, Entry>,
@@ -130,6 +132,7 @@ impl CollectionTask {
     pub(super) fn new(head: StreamHead, reader: Reader, limits: Limits, metrics: Arc<Metrics>) -> Self {
         Self {
             groups: HashMap::new(),
+            begun: 0,
             index: PredicateIndex::default(),
             subscriptions: HashMap::new(),
             listening: HashMap::new(),
@@ -240,7 +243,8 @@ impl CollectionTask {
             // Equal to ours, but the statement in it is there already: every member would keep one of its own.
             return group.key.clone();
         }
-        let mut group = Group::new(key.clone(), planned);
+        self.begun += 1;
+        let mut group = Group::new(self.begun, key.clone(), planned);
         self.remember_view(&mut group).await;
         self.metrics.groups.inc();
         group.placement = self.index.insert(key.clone(), &group.covers());

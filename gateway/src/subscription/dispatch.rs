@@ -60,6 +60,10 @@ impl CollectionTask {
         let others = candidates.is_some().then(|| self.index.others()).into_iter().flatten();
         let concerned = candidates.iter().flatten().map(|(key, rows)| (*key, Some(rows.as_slice())));
         let concerned = concerned.chain(others.chain(&everybody).map(|key| (key, None)));
+        // Whoever has several subscriptions hears in the order in which they began.
+        let numbered = concerned.filter_map(|(key, rows)| Some((self.groups.get(key)?.number, key, rows)));
+        let mut concerned: Vec<(u64, &GroupKey, Option<&[usize]>)> = numbered.collect();
+        concerned.sort_unstable_by_key(|(number, _, _)| *number);
 
         let (reader, limits, metrics) = (&self.reader, &self.limits, &*self.metrics);
         let mut dispatch = Dispatch {
@@ -75,7 +79,7 @@ impl CollectionTask {
             owing: Vec::new(),
         };
         let mut judged = 0;
-        for (key, rows) in concerned {
+        for (_, key, rows) in concerned {
             let Some(group) = self.groups.get_mut(key) else { continue };
             judged += 1;
             if matches!(group.view, View::Aggregate { .. }) {

@@ -3,7 +3,7 @@
 //! Cost of a delivery: one frame per uid, then one `SendQueue::send` per member; a member costs no allocation.
 //! It must never hold a member whose permissions differ from the plan's: the registry regroups before later events.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use access::plan::{Level, Root};
@@ -38,7 +38,10 @@ pub(super) struct Group {
     pub(super) recent: Recent,
     /// Some members are owed their view.
     pub(super) owing: bool,
-    members: HashMap<Option<Arc<str>>, IndexMap<SubscriptionId, Member>>,
+    /// By uid, in the order in which the first of each came: one connection may have several.
+    members: IndexMap<Option<Arc<str>>, IndexMap<SubscriptionId, Member>>,
+    /// Groups are told in the order in which they began.
+    pub(super) number: u64,
 }
 
 /// How a group learns which rows belong to its view.
@@ -128,7 +131,7 @@ impl Member {
 }
 
 impl Group {
-    pub(super) fn new(key: GroupKey, planned: Planned) -> Self {
+    pub(super) fn new(number: u64, key: GroupKey, planned: Planned) -> Self {
         let view = View::compile(&planned);
         Self {
             digest: key.digest(),
@@ -139,7 +142,8 @@ impl Group {
             placement: Placement::default(),
             recent: Recent::default(),
             owing: false,
-            members: HashMap::new(),
+            members: IndexMap::new(),
+            number,
         }
     }
 
@@ -174,7 +178,7 @@ impl Group {
         let members = self.members.get_mut(uid)?;
         let member = members.swap_remove(&subscription);
         if members.is_empty() {
-            self.members.remove(uid);
+            self.members.shift_remove(uid);
         }
         member
     }

@@ -37,7 +37,8 @@ pub fn plan(config: &Config, schema: &Schema, permissions: &Permissions, request
             let name = &collection.name;
             return Err(Refusal::InvalidPayload(format!("Cannot subscribe to a specific item in the {name} collection.")));
         }
-        Planner::key_text(&collection, &Value::String(item.to_string()))?;
+        // Who may not read keys cannot name an item by one.
+        planner.read(&request.collection, &request.query, Target::Key(&Value::String(item.to_string())))?;
     }
     if request.query.version().is_some() {
         // Events are of the main content, which would be a wrong answer.

@@ -160,7 +160,7 @@ fn check(request: &Request, planned: &Planned, from: &Position, until: StreamHea
     if from.at.head.epoch != until.epoch {
         return Err(NotResumed::Expired);
     }
-    let group = Group::new(key, planned.clone());
+    let group = Group::new(0, key, planned.clone());
     if !matches!(group.view, View::Local { .. }) {
         return Err(NotResumed::NotReplayable);
     }

@@ -85,3 +85,44 @@ fn subscriptions_to_content_versions_are_refused() {
         database.drop().await
     });
 }
+
+/// Whoever has several subscriptions hears of a change in the order in which they were made, whatever index finds them.
+#[test]
+fn subscriptions_of_one_connection_are_told_in_their_order() {
+    run(async {
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let gateway = Program::gateway(&["standalone"]).database(&database).listen().await?;
+        let mut socket = gateway.connect(ADMIN_TOKEN).await?;
+        let views = [
+            ("a", json!({}), None),
+            ("b", json!({"filter": {"id": {"_eq": "tech"}}}), None),
+            ("c", json!({}), Some("tech")),
+            ("d", json!({"fields": ["id"]}), None),
+            ("e", json!({"filter": {"name": {"_nnull": true}}}), None),
+            ("f", json!({"fields": ["id"], "filter": {"id": "tech"}}), None),
+            ("g", json!({"limit": -1}), None),
+        ];
+        // And several that share a view.
+        let shared = ["s1", "s2", "s3", "s4"].map(|uid| (uid, json!({"sort": "name"}), None));
+        let views: Vec<_> = views.into_iter().chain(shared).collect();
+        for (uid, query, item) in &views {
+            let mut subscribe = json!({"type": "subscribe", "collection": "categories", "uid": uid, "query": query});
+            if let Some(item) = item {
+                subscribe["item"] = json!(item);
+            }
+            ensure!(socket.ask(subscribe).await?["event"] == "init", "{uid}");
+        }
+        for round in 0..3 {
+            database.execute(&format!("update categories set name = 'Round {round}' where id = 'tech'")).await?;
+            for (uid, _, _) in &views {
+                let event = socket.next().await?;
+                ensure!(event["uid"] == *uid && event["event"] == "update", "{uid} in round {round}: {event}");
+            }
+        }
+        socket.close(4000, "that is all").await;
+        let ended = socket.until_ended(std::time::Duration::from_secs(10)).await;
+        ensure!(ended.as_ref().is_some_and(|ended| ended.code == 4000 && ended.reason == "that is all"), "{ended:?}");
+        gateway.stop().await?;
+        database.drop().await
+    });
+}

@@ -26,7 +26,7 @@ pub(super) fn cast(field: &Field, value: &Value) -> Result<ColumnValue, Refusal>
         return Ok(ColumnValue::Hash(plain(value)));
     }
     Ok(ColumnValue::Text(match (field.kind, value) {
-        (FieldType::Csv, Value::Array(items)) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+        (FieldType::Csv, Value::Array(items)) => joined(items),
         (FieldType::Json, Value::String(text)) => text.clone(),
         (FieldType::Json, _) => value.to_string(),
         (FieldType::Date | FieldType::DateTime, Value::String(text)) => {
@@ -86,6 +86,16 @@ pub(super) fn moment(field: &Field, moment: Timestamp) -> String {
 }
 
 /// Text as it is, numbers as JavaScript prints them, lists and objects as JSON.
+/// JavaScript's `join`: nothing for null, and a list within is joined as well. An object stays JSON.
+fn joined(items: &[Value]) -> String {
+    let text = |item: &Value| match item {
+        Value::Null => String::new(),
+        Value::Array(items) => joined(items),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => plain(item),
+    };
+    items.iter().map(text).collect::<Vec<_>>().join(",")
+}
+
 fn plain(value: &Value) -> String {
     number::scalar_text(value).unwrap_or_else(|| value.to_string())
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::context::Context;
 use crate::permission::{FieldSet, Rule};
 use crate::plan::{Filter, Rows, RuleSet, Shown};
-use crate::schema::Collection;
+use crate::schema::{Collection, Field};
 
 /// What a session may see of one collection.
 pub(super) struct Grants {
@@ -68,6 +68,14 @@ impl Grants {
     /// Whether some rule grants `field`.
     pub(super) fn allows(&self, field: &str) -> bool {
         self.everything || self.entries.iter().any(|grant| grant.fields.contains(field))
+    }
+
+    /// The first field that the rules name and that `fits`.
+    pub(super) fn first<'c>(&self, collection: &'c Collection, fits: impl Fn(&Arc<Field>) -> bool) -> Option<&'c Arc<Field>> {
+        self.entries.iter().find_map(|grant| match &grant.fields {
+            FieldSet::All => collection.columns().find(|field| fits(field)),
+            FieldSet::Only(names) => names.iter().filter_map(|name| collection.field(name)).find(|field| fits(field)),
+        })
     }
 
     /// All rows that the session may see.

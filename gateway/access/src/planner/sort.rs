@@ -62,7 +62,7 @@ pub(super) fn plan(
 }
 
 /// The documented order of a list without sort: the relation's column, the collection's, the key; for a session that may not
-/// read it, its first readable field.
+/// read it, the first field that its rules name.
 fn default<'p>(place: &'p Place, relation: Option<&Relation>) -> Option<&'p Arc<Field>> {
     let collection = &place.collection;
     let named = [relation.and_then(|relation| relation.sort_field.as_ref()), collection.sort_field.as_ref()];
@@ -70,7 +70,7 @@ fn default<'p>(place: &'p Place, relation: Option<&Relation>) -> Option<&'p Arc<
     if place.grants.allows(&documented.name) {
         return Some(documented);
     }
-    collection.columns().find(|field| place.grants.allows(&field.name) && sortable(field))
+    place.grants.first(collection, |field| field.kind != FieldType::Alias && sortable(field))
 }
 
 fn column(place: &Place, field: &Arc<Field>, descending: bool, rows: &Rows) -> Sort {

@@ -33,9 +33,12 @@ const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 /// the forms of the other members.
 pub(super) fn query(raw: &Value, limits: &QueryLimits) -> Result<Query, Refusal> {
     let raw = match raw {
-        Value::Null => return Ok(Query::empty()),
+        // As in JavaScript: what has no members asks for nothing.
+        Value::Null | Value::Bool(_) | Value::Array(_) => return Ok(Query::empty()),
+        Value::String(text) if text.is_empty() => return Ok(Query::empty()),
+        Value::Number(number) if number.as_f64() == Some(0.0) => return Ok(Query::empty()),
         Value::Object(members) => members,
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => return refuse("\"query\" must be of type object"),
+        Value::Number(_) | Value::String(_) => return refuse("\"query\" must be of type object"),
     };
     let mut form = Form::default();
     let fields = given(raw, "fields").map(names).transpose()?;

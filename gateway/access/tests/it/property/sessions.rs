@@ -1,7 +1,7 @@
 //! Generated sessions, and what their permissions mean, spelt out: the rows of every rule, and a copy of the table in which
 //! everything is null that the session may not see.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use access::permission::{Action, FieldSet, Permissions, Rule};
@@ -80,7 +80,7 @@ impl Session {
             };
             let granted = match &fields {
                 None => FieldSet::All,
-                Some(fields) => FieldSet::Only(fields.iter().map(|field| field.as_str().into()).collect::<HashSet<_>>()),
+                Some(fields) => FieldSet::Only(fields.iter().map(|field| field.as_str().into()).collect()),
             };
             let rule = Rule { items: items.map(Arc::new), validation: None, presets: None, fields: granted };
             permissions.add(&table.collection.name, Action::Read, rule);
