@@ -86,7 +86,8 @@ fn subscriptions_to_content_versions_are_refused() {
     });
 }
 
-/// Whoever has several subscriptions hears of a change in the order in which they were made, whatever index finds them.
+/// Whoever has several subscriptions hears of a change in the order in which they were made, whatever index finds them. (What
+/// has to be read from related tables comes when it is read.)
 #[test]
 fn subscriptions_of_one_connection_are_told_in_their_order() {
     run(async {
@@ -94,16 +95,16 @@ fn subscriptions_of_one_connection_are_told_in_their_order() {
         let gateway = Program::gateway(&["standalone"]).database(&database).listen().await?;
         let mut socket = gateway.connect(ADMIN_TOKEN).await?;
         let views = [
-            ("a", json!({}), None),
-            ("b", json!({"filter": {"id": {"_eq": "tech"}}}), None),
-            ("c", json!({}), Some("tech")),
+            ("a", json!({"fields": ["name"]}), None),
+            ("b", json!({"fields": ["name"], "filter": {"id": {"_eq": "tech"}}}), None),
+            ("c", json!({"fields": ["name"]}), Some("tech")),
             ("d", json!({"fields": ["id"]}), None),
-            ("e", json!({"filter": {"name": {"_nnull": true}}}), None),
+            ("e", json!({"fields": ["name"], "filter": {"name": {"_nnull": true}}}), None),
             ("f", json!({"fields": ["id"], "filter": {"id": "tech"}}), None),
-            ("g", json!({"limit": -1}), None),
+            ("g", json!({"fields": ["id", "name"], "limit": -1}), None),
         ];
         // And several that share a view.
-        let shared = ["s1", "s2", "s3", "s4"].map(|uid| (uid, json!({"sort": "name"}), None));
+        let shared = ["s1", "s2", "s3", "s4"].map(|uid| (uid, json!({"fields": ["name"], "sort": "name"}), None));
         let views: Vec<_> = views.into_iter().chain(shared).collect();
         for (uid, query, item) in &views {
             let mut subscribe = json!({"type": "subscribe", "collection": "categories", "uid": uid, "query": query});
