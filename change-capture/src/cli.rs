@@ -119,7 +119,7 @@ async fn command(command: Command, config: ProcessConfig) -> anyhow::Result<Exit
     match command {
         Command::Run => {
             let shutdown = CancellationToken::new();
-            let ended = signals::until_second_signal(run(config, tasks, shutdown.clone()), shutdown).await;
+            let ended = signals::until_second_signal(Box::pin(run(config, tasks, shutdown.clone())), shutdown).await;
             match ended.context("cannot listen for signals")? {
                 Some(ended) => ended?,
                 // The place in the outbox is safe: whoever leads next publishes what is missing.

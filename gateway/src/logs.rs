@@ -41,11 +41,8 @@ pub fn start(config: &Config) -> (Option<Lines>, Traces) {
     let Some(endpoint) = &config.websockets.logs else {
         return (None, telemetry::start(&config.log.level, config.log.style, None, config.traces.as_ref()));
     };
-    let style = if endpoint.raw {
-        Style::Raw { host: rustix::system::uname().nodename().to_string_lossy().into_owned() }
-    } else {
-        Style::Reduced
-    };
+    let style =
+        if endpoint.raw { Style::Raw { host: rustix::system::uname().nodename().to_string_lossy().into_owned() } } else { Style::Reduced };
     let (layer, lines) = layer(Level::parse(&endpoint.level).unwrap_or(Level::Info), style);
     let extra = Some((Box::new(layer) as ExtraLayer, endpoint.level.as_str()));
     (Some(lines), telemetry::start(&config.log.level, config.log.style, extra, config.traces.as_ref()))

@@ -98,8 +98,15 @@ pub fn prepare(
         return Err(Refusal::FailedValidation(failures));
     }
 
-    let mut prepared =
-        Prepared { sent: Map::new(), columns: Vec::new(), key: None, to_one: Vec::new(), to_any: Vec::new(), to_many: Vec::new(), fault: None };
+    let mut prepared = Prepared {
+        sent: Map::new(),
+        columns: Vec::new(),
+        key: None,
+        to_one: Vec::new(),
+        to_any: Vec::new(),
+        to_many: Vec::new(),
+        fault: None,
+    };
     let specials = specials(context, collection, kind, &payload);
     for (name, value) in payload {
         let relation = context.schema.relation(&collection.name, &name);

@@ -584,7 +584,8 @@ async fn updates_work_through_their_keys_as_text() {
 #[tokio::test]
 async fn a_child_that_is_named_as_an_object_is_updated_and_one_named_by_key_is_linked() {
     let lab = Lab::start().await;
-    let noted = async || lab.rows("select count(*) as n from directus_activity where collection = 'comments'").await[0]["n"].as_i64().unwrap();
+    let noted =
+        async || lab.rows("select count(*) as n from directus_activity where collection = 'comments'").await[0]["n"].as_i64().unwrap();
     let change = async |comments: Value| {
         let before = noted().await;
         lab.update(&lab.admin, "articles", UpdateTarget::Key(json!(1)), json!({"comments": comments})).await.unwrap();

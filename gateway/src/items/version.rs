@@ -119,11 +119,8 @@ impl ItemsService {
             }
             ReadTarget::Query => None,
         };
-        let mut filter = vec![
-            json!({"collection": {"_eq": &*collection.name}}),
-            json!({"key": {"_eq": name}}),
-            json!({"item": {"_nnull": true}}),
-        ];
+        let mut filter =
+            vec![json!({"collection": {"_eq": &*collection.name}}), json!({"key": {"_eq": name}}), json!({"item": {"_nnull": true}})];
         filter.extend(items.map(|items| json!({"item": {"_in": items}})));
         let raw = json!({
             "fields": ["item", "delta", "user_created", "user_updated", "date_created", "date_updated"],

@@ -14,8 +14,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use super::level::Level;
-use crate::http::request_log;
 use super::record::{MAX_TEXT, Record};
+use crate::http::request_log;
 
 /// Lines that may wait for the bus; more are dropped.
 const QUEUE: usize = 1024;
@@ -140,11 +140,7 @@ fn request(line: &str) -> Option<Map<String, Value>> {
     let mut words = line.split(' ');
     let (method, url, status, took) = (words.next()?, words.next()?, words.next()?, words.next()?);
     let (status, took): (u16, u64) = (status.parse().ok()?, took.strip_suffix("ms")?.parse().ok()?);
-    let parts = [
-        ("req", json!({"method": method, "url": url})),
-        ("res", json!({"statusCode": status})),
-        ("responseTime", took.into()),
-    ];
+    let parts = [("req", json!({"method": method, "url": url})), ("res", json!({"statusCode": status})), ("responseTime", took.into())];
     Some(parts.map(|(name, value)| (name.to_owned(), value)).into_iter().collect())
 }
 

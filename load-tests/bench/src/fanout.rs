@@ -125,7 +125,11 @@ pub(crate) async fn run(options: &Options, servers: &ServerOptions, tasks: &Task
     let Outcome { measured: gateway, frame_bytes, event_reads, slow_consumers } = servers.explain(outcome).await?;
     // Nothing else may be at work while the floor is measured.
     drop(servers);
-    let floor = if options.no_floor || options.slow > 0 { None } else { Some(through_floor(options, frame_bytes, tasks).await.context("the floor")?) };
+    let floor = if options.no_floor || options.slow > 0 {
+        None
+    } else {
+        Some(through_floor(options, frame_bytes, tasks).await.context("the floor")?)
+    };
     let cpu = |measured: &Measured| measured.server_micros_per_delivery;
     let cpu_ratio = floor.as_ref().and_then(|floor| Some(cpu(&gateway)? / cpu(floor).filter(|cpu| *cpu > 0.0)?));
     let slow = slow_consumers.filter(|_| options.slow > 0).map(|closed| (options.slow, closed));
@@ -168,7 +172,8 @@ async fn through_gateway(options: &Options, servers: &Servers, tasks: &Tasks) ->
     // Held open, and never read from again.
     let first = u32::try_from(options.subscribers)?;
     let deaf = stream::iter(first..first + u32::try_from(options.slow)?);
-    let deaf: Vec<Socket> = deaf.map(|number| subscribed(servers, &subscribe, number, None)).buffer_unordered(OPENING).try_collect().await?;
+    let deaf: Vec<Socket> =
+        deaf.map(|number| subscribed(servers, &subscribe, number, None)).buffer_unordered(OPENING).try_collect().await?;
 
     let insert = client.prepare("insert into messages (text, \"user\") values ($1, $2)").await?;
     let reads = servers.counter("tidegate_gateway_event_reads_total").await?;

@@ -4,9 +4,7 @@
 //!
 //! Cost: one walk over the plan, without allocation.
 
-use crate::plan::{
-    Aggregate, Filter, Function, Hop, Level, Operand, ReadPlan, Root, RuleSet, Selected, Selection, Sort,
-};
+use crate::plan::{Aggregate, Filter, Function, Hop, Level, Operand, ReadPlan, Root, RuleSet, Selected, Selection, Sort};
 
 /// Says of a collection whether it counts.
 type Counts<'c> = &'c dyn Fn(&str) -> bool;
@@ -56,12 +54,8 @@ fn aggregated(aggregate: &Aggregate, counts: Counts<'_>) -> bool {
 fn filtered(filter: &Filter, counts: Counts<'_>) -> bool {
     match filter {
         Filter::And(members) | Filter::Or(members) => members.iter().any(|member| filtered(member, counts)),
-        Filter::Compare(comparison) => {
-            comparison.path.iter().any(|hop| joined(hop, counts)) || operated(&comparison.operand, counts)
-        }
-        Filter::Related { path, hop, filter, .. } => {
-            path.iter().chain([hop]).any(|hop| joined(hop, counts)) || filtered(filter, counts)
-        }
+        Filter::Compare(comparison) => comparison.path.iter().any(|hop| joined(hop, counts)) || operated(&comparison.operand, counts),
+        Filter::Related { path, hop, filter, .. } => path.iter().chain([hop]).any(|hop| joined(hop, counts)) || filtered(filter, counts),
     }
 }
 

@@ -146,7 +146,8 @@ async fn nested_changes_are_applied_and_rows_to_come_have_no_key() {
 #[tokio::test]
 async fn a_singleton_has_versions_as_well() {
     let lab = lab().await;
-    let read = async |version: &str| lab.version(&lab.admin, "site_settings", ReadTarget::Query, version, json!({"fields": ["site_name"]})).await;
+    let read =
+        async |version: &str| lab.version(&lab.admin, "site_settings", ReadTarget::Query, version, json!({"fields": ["site_name"]})).await;
     assert_eq!(read("site").await, Ok(json!({"site_name": "Drafts"})));
     assert_eq!(read("nope").await, Err("FORBIDDEN".to_owned()));
 }
@@ -161,10 +162,7 @@ async fn a_version_shows_nobody_what_the_stored_item_hides() {
     // Article 3 is a draft: that its version says otherwise opens nothing.
     assert_eq!(lab.version(&reader, "articles", article(1), "draft", title()).await, Ok(json!({"title": "One, drafted"})));
     assert_eq!(lab.version(&reader, "articles", article(3), "draft", title()).await, Err("FORBIDDEN".to_owned()));
-    assert_eq!(
-        lab.version(&reader, "articles", ReadTarget::Query, "draft", title()).await,
-        Ok(json!([{"title": "One, drafted"}]))
-    );
+    assert_eq!(lab.version(&reader, "articles", ReadTarget::Query, "draft", title()).await, Ok(json!([{"title": "One, drafted"}])));
     // The same for one field.
     let masked = lab.reader(&[
         ("articles", Action::Read, rule(&Value::Null, &["id", "status"])),
