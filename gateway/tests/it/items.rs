@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::conformance::{Baseline, Fixture};
 use crate::harness::gateway::{ADMIN_TOKEN, Program};
+use crate::harness::http::Request;
 use crate::harness::run;
 use crate::harness::socket::Socket;
 
@@ -123,6 +124,46 @@ fn subscriptions_of_one_connection_are_told_in_their_order() {
         socket.close(4000, "that is all").await;
         let ended = socket.until_ended(std::time::Duration::from_secs(10)).await;
         ensure!(ended.as_ref().is_some_and(|ended| ended.code == 4000 && ended.reason == "that is all"), "{ended:?}");
+        gateway.stop().await?;
+        database.drop().await
+    });
+}
+
+/// The same version over the socket, HTTP and GraphQL; and of it nothing stays.
+#[test]
+fn a_content_version_is_read_everywhere() {
+    run(async {
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let gateway = Program::gateway(&["standalone"]).database(&database).listen().await?;
+        let mut socket = gateway.connect(ADMIN_TOKEN).await?;
+        let subscribe =
+            json!({"type": "subscribe", "collection": "articles", "uid": "all", "query": {"fields": ["title"], "filter": {"id": 1}}});
+        ensure!(socket.ask(subscribe).await?["event"] == "init");
+        database
+            .execute(
+                r#"insert into directus_versions (id, key, name, collection, item, delta) values (gen_random_uuid(), 'draft', 'Draft',
+                   'articles', '1', '{"title": "Drafted", "comments": {"create": [{"text": "to come"}], "update": [], "delete": [1, 2]}}')"#,
+            )
+            .await?;
+        let query = json!({"version": "draft", "fields": ["title", "comments.id", "comments.text"]});
+        let drafted = json!({"title": "Drafted", "comments": [{"id": null, "text": "to come"}]});
+        let read = json!({"type": "items", "action": "read", "collection": "articles", "id": 1, "query": query, "uid": "1"});
+        let over_socket = socket.ask(read).await?;
+        ensure!(over_socket["data"] == drafted, "{over_socket}");
+        let path = "/items/articles/1?version=draft&fields=title,comments.id,comments.text";
+        let over_http = gateway.request(Request::new("GET", path).token(ADMIN_TOKEN)).await?;
+        ensure!(over_http.body["data"] == drafted, "{over_http:?}");
+        let document = r#"{ articles_by_id(id: 1, version: "draft") { title comments { text } } articles_by_version(id: 1, version: "draft") { title } }"#;
+        let over_graphql = gateway.request(Request::new("POST", "/graphql").token(ADMIN_TOKEN).json(json!({"query": document}))).await?;
+        let expect = json!({
+            "articles_by_id": {"title": "Drafted", "comments": [{"text": "to come"}]},
+            "articles_by_version": {"title": "Drafted"},
+        });
+        ensure!(over_graphql.body["data"] == expect, "{over_graphql:?}");
+        // The next event is a real one.
+        database.execute("update articles set title = 'Changed' where id = 1").await?;
+        let event = socket.next().await?;
+        ensure!(event["event"] == "update" && event["data"] == json!([{"title": "Changed"}]), "{event}");
         gateway.stop().await?;
         database.drop().await
     });
