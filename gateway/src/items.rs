@@ -41,6 +41,7 @@ use access::schema::{Collection, Schema};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use service_runtime::Tasks;
+use tokio::sync::Semaphore;
 
 use crate::config::Config;
 use crate::database::{Database, DatabaseError};
@@ -50,6 +51,9 @@ use crate::items::write::Write;
 use crate::metrics::{Operation, Operations};
 
 pub(crate) use crate::items::read::refused;
+
+/// Each takes a connection of the pool and locks rows.
+const TRIALS: usize = 2;
 
 /// The service. Cheap to share, without state of its own.
 pub struct ItemsService {
@@ -61,6 +65,8 @@ pub struct ItemsService {
     unlimited: QueryLimits,
     operations: Operations,
     kept: KeptReads,
+    /// How many content versions may be tried out at a time.
+    trials: Arc<Semaphore>,
 }
 
 /// Under whose rights an operation runs, and on which overview; taken once per operation.
@@ -156,7 +162,16 @@ impl ItemsService {
     #[must_use]
     pub fn new(database: Database, directory: Arc<Directory>, config: Arc<Config>, tasks: Tasks) -> Self {
         let unlimited = QueryLimits { max_limit: None, ..config.query.clone() };
-        Self { database, directory, config, tasks, unlimited, operations: Operations::detached(), kept: KeptReads::new() }
+        Self {
+            database,
+            directory,
+            config,
+            tasks,
+            unlimited,
+            operations: Operations::detached(),
+            kept: KeptReads::new(),
+            trials: Arc::new(Semaphore::new(TRIALS)),
+        }
     }
 
     /// The same service, whose operations are timed by `operations`.

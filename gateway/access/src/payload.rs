@@ -6,6 +6,7 @@
 //! for this crate.
 
 mod cast;
+mod iso;
 mod relations;
 mod validation;
 
@@ -64,6 +65,17 @@ pub struct Prepared {
     pub to_many: Vec<ToMany>,
     /// What is wrong with the row's own values: told once `to_one` and `to_any` are written.
     pub fault: Option<Refusal>,
+}
+
+impl Prepared {
+    /// Adds foreign keys; a column that the server sets keeps its value.
+    pub fn link(&mut self, keys: Vec<(Arc<Field>, ColumnValue)>) {
+        for (field, value) in keys {
+            if self.columns.iter().all(|(set, _)| set.name != field.name) {
+                self.columns.push((field, value));
+            }
+        }
+    }
 }
 
 /// A value on its way into a bind parameter.

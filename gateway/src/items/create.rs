@@ -20,7 +20,13 @@ use crate::items::write::{Write, Written, only, text};
 impl Write<'_> {
     /// Creates one item with everything nested in it. Boxed, since nested items are created the same way.
     pub(super) fn create(&mut self, collection: Arc<Collection>, data: Map<String, Value>) -> BoxFuture<'_, Result<Written, ItemsError>> {
-        async move { self.create_item(&collection, &data).await }.boxed()
+        async move {
+            self.enter()?;
+            let written = self.create_item(&collection, &data).await?;
+            self.leave();
+            Ok(written)
+        }
+        .boxed()
     }
 
     async fn create_item(&mut self, collection: &Collection, data: &Map<String, Value>) -> Result<Written, ItemsError> {
@@ -28,7 +34,7 @@ impl Write<'_> {
         let mut prepared = self.preparation.payload(collection, WriteKind::Create, data).await?;
         let mut nested = Vec::new();
         let linked = self.link(&prepared, &mut nested).await?;
-        prepared.columns.extend(linked);
+        prepared.link(linked);
         if let Some(key) = prepared.key.as_ref().filter(|key| !key.is_null()) {
             Planner::key_text(collection, key)?;
         }
@@ -37,7 +43,8 @@ impl Write<'_> {
         let key = text(only(&rows)?, "key")?;
         self.touch(collection, Some(&key));
         let counted = collection.key_field().is_some_and(|field| field.default == ColumnDefault::AutoIncrement);
-        if counted && prepared.key.is_some() {
+        // A sequence does not go back with a transaction.
+        if counted && prepared.key.is_some() && self.trial.is_none() {
             self.run(&statement::advance_sequence(collection), collection, None).await?;
         }
         for change in std::mem::take(&mut prepared.to_many) {

@@ -2,6 +2,7 @@
 //!
 //! It must never change a child that the caller's rules do not cover, nor unlink one that the caller cannot see.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use access::payload::{ColumnValue, Member, Prepared, ToMany, ToManyChange};
@@ -109,11 +110,12 @@ impl Write<'_> {
         let collection = &children.collection;
         let keys: Vec<Value> = members.iter().filter_map(|member| member_key(collection, member)).collect();
         let existing = self.values_by_key(collection, &children.relation.many_field, &key_texts(collection, &keys)?).await?;
+        let existing: HashMap<String, Option<String>> = existing.into_iter().collect();
         let mut kept = Vec::with_capacity(members.len());
         for member in members {
             let key = member_key(collection, &member);
             let text = key.as_ref().map(|key| Planner::key_text(collection, key)).transpose()?;
-            let stored = existing.iter().find(|(found, _)| Some(found) == text.as_ref());
+            let stored = text.as_ref().and_then(|text| existing.get_key_value(text));
             // An object is a change, even of nothing; a bare key only links.
             let (rest, changes) = match member {
                 Member::Key(_) if stored.is_none() => return Err(Refusal::Forbidden.into()),

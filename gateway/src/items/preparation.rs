@@ -26,7 +26,12 @@ pub(super) struct Preparation<'s> {
     pub(super) context: &'s ItemsContext,
     /// The moment that all rows of this write share.
     now: Timestamp,
+    /// The write will be taken back: hashes, which nobody is shown, are not made.
+    unhashed: bool,
 }
+
+/// In the place of a hash that is not made; it matches no password.
+const UNHASHED: &str = "$argon2id$";
 
 /// Hashing ran out of memory or panicked.
 #[derive(Debug, thiserror::Error)]
@@ -36,12 +41,12 @@ struct NotHashed;
 impl<'s> Preparation<'s> {
     /// Of a write that happens now.
     pub(super) fn new(service: &'s ItemsService, context: &'s ItemsContext) -> Self {
-        Self { service, context, now: Timestamp::now() }
+        Self { service, context, now: Timestamp::now(), unhashed: false }
     }
 
-    /// The same of a write that happened at another time.
-    pub(super) fn at(self, now: Timestamp) -> Self {
-        Self { now, ..self }
+    /// The same of a write that will be taken back, as if it had happened then.
+    pub(super) fn trial(self, then: Option<Timestamp>) -> Self {
+        Self { now: then.unwrap_or(self.now), unhashed: true, ..self }
     }
 
     /// The caller's rights.
@@ -76,6 +81,7 @@ impl<'s> Preparation<'s> {
             let value = match value {
                 ColumnValue::Null => None,
                 ColumnValue::Text(text) => Some(text.clone()),
+                ColumnValue::Hash(_) if self.unhashed => Some(UNHASHED.to_owned()),
                 ColumnValue::Hash(secret) => {
                     let hash =
                         hash_password(&self.service.tasks, &self.service.config.auth.hashing, &SecretString::from(secret.as_str())).await;

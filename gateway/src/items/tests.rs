@@ -626,3 +626,15 @@ async fn a_write_by_query_that_finds_nothing_asks_nobody() {
     assert_eq!(refusal.code(), "INVALID_QUERY");
     assert_eq!(lab.rows("select count(*) as n from articles where id = 1 and title <> 'x'").await, json!([{"n": 1}]));
 }
+
+#[tokio::test]
+async fn items_are_nested_only_so_deep() {
+    let lab = Lab::start().await;
+    let chain = |levels: usize| (1..levels).fold(json!({"id": "c0"}), |inner, level| json!({"id": format!("c{level}"), "parent": inner}));
+    lab.create(&lab.admin, "categories", chain(16)).await.unwrap();
+    let refusal = lab.create(&lab.admin, "categories", chain(100)).await.unwrap_err();
+    assert_eq!(refusal.message(), "Invalid payload. Items are nested more than 16 levels deep.");
+    // A column that the server sets is set once.
+    let set = json!({"title": "t", "user_updated": {"email": "deep@example.com"}});
+    lab.update(&lab.admin, "articles", UpdateTarget::Key(json!(1)), set).await.unwrap();
+}

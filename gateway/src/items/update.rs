@@ -28,7 +28,13 @@ impl Write<'_> {
         sent: &'a [Value],
         data: Map<String, Value>,
     ) -> BoxFuture<'a, Result<Vec<Written>, ItemsError>> {
-        async move { self.update_items(collection, sent, &data).await }.boxed()
+        async move {
+            self.enter()?;
+            let written = self.update_items(collection, sent, &data).await?;
+            self.leave();
+            Ok(written)
+        }
+        .boxed()
     }
 
     /// Changes each member of a list by the key that it holds; returns the keys.
@@ -75,7 +81,7 @@ impl Write<'_> {
         }
         let mut nested = Vec::new();
         let linked = self.link(&prepared, &mut nested).await?;
-        prepared.columns.extend(linked);
+        prepared.link(linked);
         let values = self.preparation.assignments(&prepared.columns).await?;
         let writer_keys = serde_json::to_string(sent).unwrap_or_default();
         self.touch(collection, None);

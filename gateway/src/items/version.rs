@@ -1,14 +1,16 @@
 //! Content versions: items as they would be with the changes that are stored for them.
 //!
-//! The changes are written under an administrator's rights, nested ones included, in a transaction that is always taken back;
-//! the caller's read happens in it. It must never let a version show what the main content hides: rules for the item count
-//! only where the stored row passes them as well, and where a rule elsewhere looks at what the version changes, the read is
-//! refused. It must never leave a row, an activity or an event behind.
+//! The changes are written under an administrator's rights in a transaction that is always taken back; the caller's read happens
+//! in it. It must never let a version show what the main content hides, not even by an error: who is no administrator reads
+//! versions of rows that he sees, with changes of their own columns, where no rule can depend on them, and is told of every fault
+//! in the same words. It must never leave anything behind, nor make writers wait for long.
 //!
-//! Cost: a read of the versions, a transaction, one write per version (the rows stay locked until the read is done), one read.
+//! Cost: a read of the versions, a transaction, one write per version (the rows stay locked until the read is done), one read; a
+//! few at a time, and within a deadline.
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::accountability::Accountability;
 use access::permission::Permissions;
@@ -16,10 +18,12 @@ use access::plan::{Comparison, Filter, Level, Operand, ReadPlan, Root, Rows, Rul
 use access::planner::{Planner, Target};
 use access::query::Query;
 use access::refusal::Refusal;
-use access::schema::{Collection, RelationKind, Schema};
+use access::schema::{Collection, FieldType, RelationKind, Schema, Special};
+use access::sql;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::database::DatabaseError;
@@ -32,11 +36,18 @@ const VERSIONS: &str = "directus_versions";
 
 /// Each version is a write: a list of more is refused.
 const MOST: usize = 100;
+/// What all of them may hold, in bytes.
+const BYTES: usize = 1 << 20;
+/// For the whole trial.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Columns that every update sets.
+const SET: [Special; 3] = [Special::DateUpdated, Special::UserUpdated, Special::RoleUpdated];
 
 /// Collection and key of rows.
 type Created = HashSet<(Arc<str>, String)>;
 
 /// What is stored of one version of one item.
+#[derive(Default)]
 struct Draft {
     /// The item's key.
     key: Value,
@@ -75,27 +86,94 @@ impl ItemsService {
                 Root::Aggregate(aggregate) => aggregate.filter.clone(),
             };
         }
+        let drafts = if context.permissions.admin { drafts } else { self.readable(collection, &mut plan, drafts).await? };
+        if one && drafts.is_empty() {
+            return Err(Refusal::Forbidden.into());
+        }
+        let trial = async {
+            let _turn = self.trials.acquire().await;
+            self.try_out(context, collection, &plan, one, drafts).await
+        };
+        let outcome = timeout(PATIENCE, trial).await.unwrap_or_else(|_| Err(unreadable("it takes too long")));
+        outcome.map_err(|error| match error {
+            // What the database says of other rows is nobody's business.
+            ItemsError::Refusal(Refusal::Forbidden) => Refusal::Forbidden.into(),
+            _ if !context.permissions.admin => unreadable("its changes can't be applied"),
+            ItemsError::Database(error) if error.state() == Some("55P03") => unreadable("the item is being changed"),
+            other => other,
+        })
+    }
+
+    /// Writes the changes, reads, and takes them back.
+    async fn try_out(
+        &self,
+        context: &ItemsContext,
+        collection: &Arc<Collection>,
+        plan: &ReadPlan,
+        one: bool,
+        drafts: Vec<Draft>,
+    ) -> Result<Answer, ItemsError> {
         let authors: Vec<ItemsContext> = drafts.iter().map(|draft| draft.author(context)).collect();
-        let Some(first) = authors.first() else { return Err(Refusal::Forbidden.into()) };
-        let mut write = Write::begin(self, first).await?;
+        let nobody = Draft::default().author(context);
+        let mut write = Write::begin(self, authors.first().unwrap_or(&nobody)).await?;
         write.trial = Some(Trial::default());
-        narrow(&mut write, collection, &mut plan, &keys).await?;
+        write.hurry().await?;
         for (draft, author) in drafts.into_iter().zip(&authors) {
-            let preparation = Preparation::new(self, author);
-            write.preparation = draft.saved.map_or(preparation, |saved| preparation.at(saved));
+            write.preparation = Preparation::new(self, author).trial(draft.saved);
             write.update_keys(collection, std::slice::from_ref(&draft.key), draft.delta).await?;
         }
         let trial = write.trial.take().unwrap_or_default();
-        if plan.rules_depend_on(&|name| trial.anything || trial.collections.contains(name)) {
-            let reason = "The version can't be shown: a permission rule depends on what it changes";
-            return Err(Refusal::InvalidQuery(reason.to_owned()).into());
-        }
-        let row = write.read(&read::statement(&plan, one)).await?;
+        let row = write.read(&read::statement(plan, one)).await?;
         write.take_back().await?;
-        let found = read::found(&plan, &row)?;
+        let found = read::found(plan, &row)?;
         let data = found.data.ok_or(Refusal::Forbidden)?;
-        let data = if trial.created.is_empty() { data } else { without_keys(context, &plan, &data, &trial.created)? };
+        let data = if trial.created.is_empty() { data } else { without_keys(context, plan, &data, &trial.created)? };
         Ok(Answer { data, meta: found.meta })
+    }
+
+    /// Those of `drafts` whose item `plan` lets through as it is stored, and `plan` narrowed so that its rules count only where the
+    /// stored item passes them. Refuses what could show more.
+    async fn readable(&self, collection: &Arc<Collection>, plan: &mut ReadPlan, drafts: Vec<Draft>) -> Result<Vec<Draft>, ItemsError> {
+        let access = match &plan.root {
+            Root::Items(level) => &level.access,
+            Root::Aggregate(aggregate) => &aggregate.access,
+        };
+        if collection.triggered || access.rules.iter().any(Filter::is_related) || plan.rules_depend_on(&|_| true) {
+            return Err(unreadable("permission rules may depend on what it changes"));
+        }
+        let keys: Vec<Value> = drafts.iter().map(|draft| draft.key.clone()).collect();
+        let texts = super::write::key_texts(collection, &keys)?;
+        let visible = self.passing(collection, access, &texts).await?;
+        let Some(field) = collection.key_field() else { return Ok(Vec::new()) };
+        let among = |test: fn(Vec<Scalar>) -> Test, keys: &[String]| {
+            let scalars = keys.iter().map(|text| super::nested::scalar(collection, text.clone())).collect();
+            let operand = Operand::Column(Arc::clone(field));
+            Filter::Compare(Comparison { path: Vec::new(), operand, shown: Shown::Always, test: test(scalars) })
+        };
+        let mut rules = Vec::with_capacity(access.rules.len());
+        for rule in &access.rules {
+            let stored = RuleSet { rules: vec![rule.clone()], rows: Rows::Matching(vec![0]) };
+            let passed = self.passing(collection, &stored, &texts).await?;
+            rules.push(Filter::And(vec![rule.clone(), Filter::Or(vec![among(Test::Nin, &texts), among(Test::In, &passed)])]));
+        }
+        let narrowed = |set: &mut Arc<RuleSet>| *set = Arc::new(RuleSet { rules: rules.clone(), rows: set.rows.clone() });
+        match &mut plan.root {
+            Root::Items(level) => narrowed(&mut level.access),
+            Root::Aggregate(aggregate) => narrowed(&mut aggregate.access),
+        }
+        plan.total_count.iter_mut().chain(&mut plan.filter_count).for_each(narrowed);
+        let seen = |draft: &Draft| Planner::key_text(collection, &draft.key).is_ok_and(|key| visible.contains(&key));
+        let drafts: Vec<Draft> = drafts.into_iter().filter(seen).collect();
+        if drafts.iter().any(|draft| draft.is_nested(collection)) {
+            return Err(unreadable("it changes related items, which only administrators see in versions"));
+        }
+        Ok(drafts)
+    }
+
+    /// Those of `keys` whose stored rows pass `rules`.
+    async fn passing(&self, collection: &Collection, rules: &RuleSet, keys: &[String]) -> Result<Vec<String>, ItemsError> {
+        let rows = self.database.query(&sql::matching_keys(collection, rules, keys, false)).await?;
+        rows.iter().map(|row| text(row, "key")).collect()
     }
 
     /// The versions of this name that the caller may read, in the order of their items.
@@ -132,11 +210,13 @@ impl ItemsService {
         let Ok(plan) = planner.read(VERSIONS, &query, Target::Query) else { return Ok(Vec::new()) };
         let row = read::execute(&self.database, &plan, &read::statement(&plan, false)).await?;
         let rows: Vec<Map<String, Value>> = match &row.data {
+            Some(data) if data.get().len() > BYTES => return Err(unreadable("it is too large")),
             Some(data) => serde_json::from_str(data.get()).map_err(DatabaseError::form)?,
             None => Vec::new(),
         };
         let mut drafts: Vec<Draft> = rows.into_iter().filter_map(|row| Draft::of(collection, row)).collect();
-        drafts.dedup_by(|later, earlier| later.key == earlier.key);
+        let mut seen = HashSet::new();
+        drafts.retain(|draft| Planner::key_text(collection, &draft.key).is_ok_and(|key| seen.insert(key)));
         if drafts.len() > MOST {
             let reason = format!("More than {MOST} items have this version: read it by \"id\"");
             return Err(Refusal::InvalidQuery(reason).into());
@@ -155,8 +235,20 @@ impl Draft {
         Planner::key_text(collection, &key).ok()?;
         let mut delta = row.get_mut("delta").and_then(Value::as_object_mut).map(std::mem::take).unwrap_or_default();
         // Fields may have gone since; the key is not one that a version changes.
-        delta.retain(|name, _| collection.field(name).is_some() && *name != *collection.primary_key);
+        delta.retain(|name, _| {
+            let own = collection.field(name).filter(|_| *name != *collection.primary_key);
+            own.is_some_and(|field| !field.special.iter().any(|special| SET.contains(special)))
+        });
         Some(Self { key, delta, user, saved })
+    }
+
+    /// Whether something else than columns of the item changes.
+    fn is_nested(&self, collection: &Collection) -> bool {
+        self.delta.iter().any(|(name, value)| {
+            let Some(field) = collection.field(name) else { return false };
+            field.kind == FieldType::Alias
+                || !matches!(field.kind, FieldType::Json | FieldType::Csv) && (value.is_object() || value.is_array())
+        })
     }
 
     /// Under whom the changes are written: whoever stored them, without bounds.
@@ -169,36 +261,6 @@ impl Draft {
             unanswered: true,
         }
     }
-}
-
-/// Makes every rule for the root's rows ask for more: of the items with `keys`, only those count that pass it as they are
-/// stored. Locks these rows.
-async fn narrow(write: &mut Write<'_>, collection: &Collection, plan: &mut ReadPlan, keys: &[Value]) -> Result<(), ItemsError> {
-    let texts = super::write::key_texts(collection, keys)?;
-    write.lock(collection, &RuleSet::everything(), &texts).await?;
-    let access = match &plan.root {
-        Root::Items(level) => &level.access,
-        Root::Aggregate(aggregate) => &aggregate.access,
-    };
-    let Some(field) = collection.key_field().filter(|_| !access.rules.is_empty()) else { return Ok(()) };
-    let among = |test: fn(Vec<Scalar>) -> Test, keys: &[String]| {
-        let scalars = keys.iter().map(|text| super::nested::scalar(collection, text.clone())).collect();
-        let operand = Operand::Column(Arc::clone(field));
-        Filter::Compare(Comparison { path: Vec::new(), operand, shown: Shown::Always, test: test(scalars) })
-    };
-    let mut rules = Vec::with_capacity(access.rules.len());
-    for rule in access.rules.clone() {
-        let stored = RuleSet { rules: vec![rule.clone()], rows: Rows::Matching(vec![0]) };
-        let passed = write.lock(collection, &stored, &texts).await?;
-        rules.push(Filter::And(vec![rule, Filter::Or(vec![among(Test::Nin, &texts), among(Test::In, &passed)])]));
-    }
-    let narrowed = |set: &mut Arc<RuleSet>| *set = Arc::new(RuleSet { rules: rules.clone(), rows: set.rows.clone() });
-    match &mut plan.root {
-        Root::Items(level) => narrowed(&mut level.access),
-        Root::Aggregate(aggregate) => narrowed(&mut aggregate.access),
-    }
-    plan.total_count.iter_mut().chain(&mut plan.filter_count).for_each(narrowed);
-    Ok(())
 }
 
 /// Rows that the version would create have no key yet: wherever it stands, null does.
@@ -243,6 +305,10 @@ fn forget_key(collection: &Arc<str>, value: &mut Value, created: &Created) {
     if created.contains(&(Arc::clone(collection), text)) {
         *value = Value::Null;
     }
+}
+
+fn unreadable(why: &str) -> ItemsError {
+    Refusal::InvalidQuery(format!("The version can't be read: {why}")).into()
 }
 
 fn raw(text: String) -> Result<Box<RawValue>, ItemsError> {

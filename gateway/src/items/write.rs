@@ -20,6 +20,9 @@ use crate::items::preparation::Preparation;
 use crate::items::statement;
 use crate::items::{ItemsContext, ItemsError, ItemsService, key};
 
+/// Levels of nested items.
+const MAX_DEPTH: usize = 16;
+
 /// An open transaction under one session's rights. Dropping it takes everything back.
 pub(super) struct Write<'s> {
     pub(super) service: &'s ItemsService,
@@ -28,6 +31,8 @@ pub(super) struct Write<'s> {
     transaction: Transaction,
     /// Items created, updated and deleted so far.
     mutations: u64,
+    /// How deep in nested items the write is.
+    depth: usize,
     /// The keys of an update or delete are set, and must not reach another statement.
     keyed: bool,
     /// What was written so far, where all of it will be taken back: nothing is recorded then.
@@ -78,7 +83,7 @@ impl<'s> Write<'s> {
             transaction.query(&statement::hand_on(traceparent)).await?;
         }
         let preparation = Preparation::new(service, context);
-        Ok(Self { service, context, preparation, transaction, mutations: 0, keyed: false, trial: None, _span: span })
+        Ok(Self { service, context, preparation, transaction, mutations: 0, depth: 0, keyed: false, trial: None, _span: span })
     }
 
     /// Notes that rows of `collection` are written; `created` is the key of a new one.
@@ -94,6 +99,11 @@ impl<'s> Write<'s> {
         if let Some(trial) = &mut self.trial {
             trial.anything = true;
         }
+    }
+
+    /// Gives up sooner than a writer could be chosen as the victim of a deadlock.
+    pub(super) async fn hurry(&mut self) -> Result<(), ItemsError> {
+        Ok(self.transaction.script("SET LOCAL lock_timeout = '250ms'").await?)
     }
 
     /// The only row of a read within the transaction.
@@ -124,6 +134,20 @@ impl<'s> Write<'s> {
             Some(most) if self.mutations > most => Err(Refusal::InvalidPayload(format!("Exceeded max batch mutation limit of {most}"))),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Goes one level into nested items. Each takes a part of the stack.
+    pub(super) fn enter(&mut self) -> Result<(), Refusal> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Refusal::InvalidPayload(format!("Items are nested more than {MAX_DEPTH} levels deep")));
+        }
+        Ok(())
+    }
+
+    /// Comes back from it.
+    pub(super) fn leave(&mut self) {
+        self.depth -= 1;
     }
 
     /// The caller's rights.

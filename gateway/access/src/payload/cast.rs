@@ -3,12 +3,12 @@
 //! It must never accept a date that it does not understand; every other malformed value is left to Postgres, which
 //! refuses it for its column.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde_json::{Number, Value};
 
-use crate::payload::{ColumnValue, falsy};
+use crate::payload::{ColumnValue, falsy, iso};
 use crate::query::number;
 use crate::refusal::Refusal;
 use crate::schema::{Field, FieldType, Special};
@@ -30,7 +30,7 @@ pub(super) fn cast(field: &Field, value: &Value) -> Result<ColumnValue, Refusal>
         (FieldType::Json, Value::String(text)) => text.clone(),
         (FieldType::Json, _) => value.to_string(),
         (FieldType::Date | FieldType::DateTime, Value::String(text)) => {
-            let moment = parse(text).ok_or_else(|| invalid_date(field))?;
+            let moment = iso::parse(text).ok_or_else(|| invalid_date(field))?;
             civil(field, moment)
         }
         (FieldType::Date | FieldType::DateTime | FieldType::Timestamp, Value::Number(number)) => {
@@ -109,28 +109,6 @@ fn utc(moment: Timestamp) -> Zoned {
     moment.to_zoned(TimeZone::UTC)
 }
 
-/// ISO 8601: a date, a date and time, either with an offset (converted to UTC), a month or a year.
-fn parse(text: &str) -> Option<DateTime> {
-    let text = text.trim();
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Some(utc(moment).datetime());
-    }
-    if let Ok(moment) = text.parse::<DateTime>() {
-        return Some(moment);
-    }
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.split_once('-') {
-        Some((year, month)) if year.len() == 4 && month.len() == 2 && digits(year) && digits(month) => first_day(year, month),
-        None if text.len() == 4 && digits(text) => first_day(text, "01"),
-        Some(_) | None => None,
-    }
-}
-
-fn first_day(year: &str, month: &str) -> Option<DateTime> {
-    let date = Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok()?;
-    Some(date.to_datetime(jiff::civil::Time::midnight()))
-}
-
 /// A number of milliseconds since the Unix epoch, as `Date.now()` gives it.
 fn milliseconds(number: &Number) -> Option<Timestamp> {
     #[expect(clippy::cast_possible_truncation, reason = "fractions of a millisecond are dropped; jiff refuses what is out of range")]
@@ -161,25 +139,4 @@ fn invalid_date(field: &Field) -> Refusal {
         | FieldType::Unknown => "Date",
     };
     Refusal::InvalidPayload(format!("Invalid {form} format in field \"{}\"", field.name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_iso_8601_or_refused() {
-        let check = |text: &str, expect: Option<&str>| {
-            assert_eq!(parse(text).map(|moment| moment.strftime("%Y-%m-%d %H:%M:%S").to_string()).as_deref(), expect, "{text}");
-        };
-        check("2026-05-06", Some("2026-05-06 00:00:00"));
-        check("2026-05-06T10:00:00Z", Some("2026-05-06 10:00:00"));
-        check("2026-05-06 10:11:12", Some("2026-05-06 10:11:12"));
-        check("2026-05-06T10:00:00+02:00", Some("2026-05-06 08:00:00"));
-        check("2026-05", Some("2026-05-01 00:00:00"));
-        check("2026", Some("2026-01-01 00:00:00"));
-        check("garbage", None);
-        check("2026-13-45", None);
-        check("", None);
-    }
 }

@@ -22,6 +22,20 @@ impl ReadPlan {
     }
 }
 
+impl Filter {
+    /// Whether the filter looks at rows of other tables, or at other rows of its own.
+    #[must_use]
+    pub fn is_related(&self) -> bool {
+        match self {
+            Self::And(members) | Self::Or(members) => members.iter().any(Self::is_related),
+            Self::Compare(comparison) => {
+                !comparison.path.is_empty() || matches!(comparison.operand, Operand::Function(Function::CountRelated { .. }))
+            }
+            Self::Related { .. } => true,
+        }
+    }
+}
+
 /// Everything of a level but the rules of its own rows. A search stays within their columns.
 fn inside(level: &Level, counts: Counts<'_>) -> bool {
     level.select.iter().any(|selection| selected(selection, counts))
