@@ -100,7 +100,7 @@ impl ItemsService {
             ItemsError::Refusal(Refusal::Forbidden) => Refusal::Forbidden.into(),
             _ if !context.permissions.admin => unreadable("its changes can't be applied"),
             ItemsError::Database(error) if error.state() == Some("55P03") => unreadable("the item is being changed"),
-            other => other,
+            other @ (ItemsError::Refusal(_) | ItemsError::Database(_)) => other,
         })
     }
 
