@@ -2,7 +2,7 @@
 //!
 //! New since A is `xid >= pg_snapshot_xmax(A) or xid = any (those in progress at A that have ended since)`: two index
 //! lookups, whose cost is the number of new rows. It must never look at the rows of transactions that are still open, or
-//! one large writer would make every read slow, and never order by anything but what locks imply (see [`ORDER`]).
+//! one large writer would make every read slow, and never order by anything but what locks and rights imply (see [`order`]).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +22,18 @@ const SMALL_BYTES: i64 = 8 << 20;
 /// statement has its row locks: of two transactions that touched the same key, the one that commits first has drawn all its
 /// ids before the other could draw the one for that key. So the last id orders any two transactions that can conflict, in
 /// whatever order they began, and each is whole.
-const ORDER: &str = "order by max(f.id) over (partition by f.xid), f.statement, f.id";
+///
+/// Before all of them stands what says who may see what ([`RIGHTS`]), in the same order among itself: two transactions that touch
+/// different keys may have committed in the other order, and what was written after a right was taken away must not be told
+/// before that it was. Streams are numbered by collection, so that this moves nothing within one.
+fn order() -> String {
+    let rights = RIGHTS.join(",");
+    format!("order by f.collection <> all ('{{{rights}}}'), max(f.id) over (partition by f.xid), f.statement, f.id")
+}
+
+/// The tables of rights and of who has them.
+const RIGHTS: [&str; 6] =
+    ["directus_access", "directus_permissions", "directus_policies", "directus_roles", "directus_sessions", "directus_users"];
 
 const COLUMNS: &str = "o.id, o.xid, o.statement, o.collection, o.operation, o.rows, o.written_at, o.writer_keys, o.traceparent";
 
@@ -77,9 +88,10 @@ impl Outbox {
             take_carefully: [client.prepare(&take_carefully(0)).await?, client.prepare(&take_carefully(1)).await?],
             stream: client
                 .prepare(&format!(
-                    "with {}, fresh as ({}) select {OUTPUT} from fresh f {ORDER}",
+                    "with {}, fresh as ({}) select {OUTPUT} from fresh f {}",
                     snapshots("$2::text::pg_snapshot"),
-                    fresh()
+                    fresh(),
+                    order()
                 ))
                 .await?,
             count: client
@@ -200,14 +212,14 @@ fn fresh() -> String {
     )
 }
 
-/// As [`ORDER`].
+/// As [`order`].
 pub(super) fn sort(rows: &mut [OutboxRow]) {
     let mut last: HashMap<u64, i64> = HashMap::new();
     for row in rows.iter() {
         let id = last.entry(row.xid).or_insert(row.id);
         *id = (*id).max(row.id);
     }
-    rows.sort_by_key(|row| (last.get(&row.xid).copied(), row.statement, row.id));
+    rows.sort_by_key(|row| (!RIGHTS.contains(&&*row.collection), last.get(&row.xid).copied(), row.statement, row.id));
 }
 
 /// $1 the first transaction that had not begun at A, $2 those that were open at A. This statement's snapshot is B.

@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio_postgres::Client;
 
-use crate::harness::{Database, Rig, Worker, eventually};
+use crate::harness::{Collector, Database, Rig, Worker, eventually, summary};
 
 const T: &str = "create table t (id int primary key, v int)";
 
@@ -38,6 +38,27 @@ async fn a_key_follows_the_order_of_commits_and_not_of_transaction_ids() {
     let values: Vec<_> = events.iter().map(|event| event.rows[0].new.as_ref().unwrap().get()).collect();
     assert_eq!(values, [r#"{"id":1,"v":1}"#, r#"{"id":2,"v":10}"#, r#"{"id":1,"v":2}"#]);
     assert!(events[0].transaction > events[1].transaction);
+}
+
+#[tokio::test]
+async fn a_right_that_is_taken_away_is_told_before_what_was_committed_after_it() {
+    let database = Database::create().await;
+    database.run(&[T, "create table directus_permissions (id int primary key, v int)"]).await;
+    let bus = InProcessBus::new(BusCapacity::default());
+    let worker = Worker::start(database.worker_config(), Arc::new(bus.clone()));
+    worker.synchronise().await;
+    worker.stop().await;
+    // `first` wrote before the right was taken away and commits after it: its locks order nothing.
+    let first = database.client().await;
+    first.batch_execute("begin; insert into t values (1, 0)").await.unwrap();
+    database.run(&["insert into t values (2, 0)", "insert into directus_permissions values (1, 0)"]).await;
+    first.batch_execute("commit").await.unwrap();
+    let mut seen = Collector::subscribe(&bus, &["t", "directus_permissions"]).await;
+    let worker = Worker::start(database.worker_config(), Arc::new(bus));
+    worker.synchronise().await;
+    let events: Vec<String> = seen.take().iter().map(|event| summary(event)).collect();
+    assert_eq!(events, ["directus_permissions c 1", "t c 1", "t c 2"]);
+    worker.stop().await;
 }
 
 #[tokio::test]

@@ -32,6 +32,8 @@ use crate::relation::{Truth, World};
 
 /// An unasked `init` was read at most so long before it arrived, microseconds.
 const READ_AGAIN: Moment = 30_000_000;
+/// What is asked for is answered under the rights that the node has heard of: an event's way late, microseconds.
+const ROUND_TRIP: Moment = 500_000;
 /// What was committed so long after the client heard that its token had expired is not for it, microseconds.
 const LAPSE: Moment = 1_000_000;
 
@@ -193,7 +195,7 @@ impl<'a> Judge<'a> {
                 for row in rows {
                     let key = key_of(row);
                     if self.find(entry.at, &key, row).is_some() {
-                        self.check_right(entry.at, *asked, &key, row);
+                        self.check_right(entry.at, *asked - ROUND_TRIP, &key, row);
                     }
                 }
             }
@@ -235,7 +237,7 @@ impl<'a> Judge<'a> {
         let shown: HashMap<String, &Value> = rows.iter().map(|row| (key_of(row), row)).collect();
         for (key, row) in &shown {
             let Some(index) = self.find(at, key, row) else { continue };
-            self.check_right(at, asked.unwrap_or(at - READ_AGAIN), key, row);
+            self.check_right(at, asked.map_or(at - READ_AGAIN, |asked| asked - ROUND_TRIP), key, row);
             if let Place::At(Some(place)) = before.get(key).copied().unwrap_or(rest)
                 && index < place
             {
