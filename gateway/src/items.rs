@@ -66,7 +66,7 @@ pub struct ItemsService {
     operations: Operations,
     kept: KeptReads,
     /// How many content versions may be tried out at a time.
-    trials: Arc<Semaphore>,
+    trials: Semaphore,
 }
 
 /// Under whose rights an operation runs, and on which overview; taken once per operation.
@@ -170,7 +170,7 @@ impl ItemsService {
             unlimited,
             operations: Operations::detached(),
             kept: KeptReads::new(),
-            trials: Arc::new(Semaphore::new(TRIALS)),
+            trials: Semaphore::new(TRIALS),
         }
     }
 
@@ -274,10 +274,9 @@ impl ItemsService {
             }
             UpdateTarget::Query => {
                 let data = object(data)?;
-                // Found as a reader; where there is nothing to change, nobody asks who may.
+                // Where there is nothing to change, nobody asks who may.
                 let fields: Vec<String> = data.keys().cloned().collect();
-                let keys = write.keys_of_query(&collection, query).await;
-                let keys = keys.map_err(|error| self.refused(context, &collection, Action::Update, Some(&fields), error))?;
+                let keys = write.keys_to_write(&collection, query, Action::Update, Some(&fields)).await?;
                 if !keys.is_empty() {
                     write.update_keys(&collection, &keys, data).await?;
                 }
@@ -313,8 +312,7 @@ impl ItemsService {
                 Value::Array(keys)
             }
             DeleteTarget::Query => {
-                let keys = write.keys_of_query(&collection, query).await;
-                let keys = keys.map_err(|error| self.refused(context, &collection, Action::Delete, None, error))?;
+                let keys = write.keys_to_write(&collection, query, Action::Delete, None).await?;
                 if !keys.is_empty() {
                     write.delete_keys(&collection, &keys).await?;
                 }
@@ -382,23 +380,6 @@ impl ItemsService {
             Some(data) => Ok(Answer { data, meta: row.meta }),
             None if *target == ReadTarget::Query => Ok(Answer { data: read::defaults(&plan)?, meta: row.meta }),
             None => Err(Refusal::Forbidden.into()),
-        }
-    }
-
-    /// Why a write by query cannot be: who may neither write nor find what to write is told the first, as observed.
-    fn refused(
-        &self,
-        context: &ItemsContext,
-        collection: &Collection,
-        action: Action,
-        fields: Option<&[String]>,
-        error: ItemsError,
-    ) -> ItemsError {
-        match &error {
-            ItemsError::Refusal(refusal) if refusal.code() == "FORBIDDEN" => {
-                self.planner(context).write_access(collection, action, fields).map_or_else(ItemsError::from, |_| error)
-            }
-            ItemsError::Refusal(_) | ItemsError::Database(_) => error,
         }
     }
 

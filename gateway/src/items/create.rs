@@ -41,7 +41,9 @@ impl Write<'_> {
         let values = self.preparation.assignments(&prepared.columns).await?;
         let rows = self.run(&statement::insert(collection, &values), collection, Some(data)).await?;
         let key = text(only(&rows)?, "key")?;
-        self.touch(collection, Some(&key));
+        if let Some(created) = &mut self.trial {
+            created.insert((Arc::clone(&collection.name), key.clone()));
+        }
         let counted = collection.key_field().is_some_and(|field| field.default == ColumnDefault::AutoIncrement);
         // A sequence does not go back with a transaction.
         if counted && prepared.key.is_some() && self.trial.is_none() {

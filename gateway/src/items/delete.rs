@@ -29,7 +29,6 @@ impl Write<'_> {
         if keys.is_empty() {
             return Ok(());
         }
-        self.remove();
         let writer_keys = serde_json::to_string(sent).unwrap_or_default();
         let deleted = self.run_keyed(&statement::delete(collection, &keys, &writer_keys), collection, None).await?;
         let entries: Vec<Entry> = deleted.into_iter().map(|key| Entry { key, data: None }).collect();

@@ -87,7 +87,7 @@ fn meta(plan: &ReadPlan, row: &Row) -> Result<Option<Box<RawValue>>, ItemsError>
     if members.is_empty() { Ok(None) } else { raw(Value::Object(members).to_string()).map(Some) }
 }
 
-fn raw(text: String) -> Result<Box<RawValue>, ItemsError> {
+pub(super) fn raw(text: String) -> Result<Box<RawValue>, ItemsError> {
     RawValue::from_string(text).map_err(|error| DatabaseError::form(error).into())
 }
 

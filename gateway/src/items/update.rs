@@ -84,7 +84,6 @@ impl Write<'_> {
         prepared.link(linked);
         let values = self.preparation.assignments(&prepared.columns).await?;
         let writer_keys = serde_json::to_string(sent).unwrap_or_default();
-        self.touch(collection, None);
         let changed = self.run_keyed(&statement::update(collection, &values, &keys, &writer_keys), collection, Some(data)).await?;
         // Whatever way Postgres took.
         let changed: Vec<String> = keys.into_iter().filter(|key| changed.contains(key)).collect();

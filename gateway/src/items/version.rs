@@ -28,7 +28,8 @@ use uuid::Uuid;
 
 use crate::database::DatabaseError;
 use crate::items::preparation::Preparation;
-use crate::items::write::{Trial, Write, text};
+use crate::items::read::raw;
+use crate::items::write::{Created, Write, text};
 use crate::items::{Answer, ItemsContext, ItemsError, ItemsService, ReadTarget, key, read, statement};
 
 /// The table of versions.
@@ -42,9 +43,6 @@ const BYTES: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Columns that every update sets.
 const SET: [Special; 3] = [Special::DateUpdated, Special::UserUpdated, Special::RoleUpdated];
-
-/// Collection and key of rows.
-type Created = HashSet<(Arc<str>, String)>;
 
 /// What is stored of one version of one item.
 #[derive(Default)]
@@ -116,18 +114,17 @@ impl ItemsService {
         let authors: Vec<ItemsContext> = drafts.iter().map(|draft| draft.author(context)).collect();
         let nobody = Draft::default().author(context);
         let mut write = Write::begin(self, authors.first().unwrap_or(&nobody)).await?;
-        write.trial = Some(Trial::default());
+        write.trial = Some(Created::default());
         write.hurry().await?;
         for (draft, author) in drafts.into_iter().zip(&authors) {
             write.preparation = Preparation::new(self, author).trial(draft.saved);
             write.update_keys(collection, std::slice::from_ref(&draft.key), draft.delta).await?;
         }
-        let trial = write.trial.take().unwrap_or_default();
-        let row = write.read(&read::statement(plan, one)).await?;
+        let created = write.trial.take().unwrap_or_default();
+        let found = write.read(plan, one).await?;
         write.take_back().await?;
-        let found = read::found(plan, &row)?;
         let data = found.data.ok_or(Refusal::Forbidden)?;
-        let data = if trial.created.is_empty() { data } else { without_keys(context, plan, &data, &trial.created)? };
+        let data = if created.is_empty() { data } else { without_keys(context, plan, &data, &created)? };
         Ok(Answer { data, meta: found.meta })
     }
 
@@ -138,7 +135,7 @@ impl ItemsService {
             Root::Items(level) => &level.access,
             Root::Aggregate(aggregate) => &aggregate.access,
         };
-        if collection.triggered || access.rules.iter().any(Filter::is_related) || plan.rules_depend_on(&|_| true) {
+        if collection.triggered || access.rules.iter().any(Filter::is_related) || plan.has_inner_rules() {
             return Err(unreadable("permission rules may depend on what it changes"));
         }
         let keys: Vec<Value> = drafts.iter().map(|draft| draft.key.clone()).collect();
@@ -309,8 +306,4 @@ fn forget_key(collection: &Arc<str>, value: &mut Value, created: &Created) {
 
 fn unreadable(why: &str) -> ItemsError {
     Refusal::InvalidQuery(format!("The version can't be read: {why}")).into()
-}
-
-fn raw(text: String) -> Result<Box<RawValue>, ItemsError> {
-    RawValue::from_string(text).map_err(|error| DatabaseError::form(error).into())
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use access::permission::Action;
-use access::plan::RuleSet;
+use access::plan::{ReadPlan, RuleSet};
 use access::planner::Planner;
 use access::refusal::Refusal;
 use access::schema::Collection;
@@ -17,6 +17,7 @@ use tracing::Span;
 
 use crate::database::{DatabaseError, RawText, Row, Transaction, sqlstate};
 use crate::items::preparation::Preparation;
+use crate::items::read::{self, Found};
 use crate::items::statement;
 use crate::items::{ItemsContext, ItemsError, ItemsService, key};
 
@@ -35,30 +36,14 @@ pub(super) struct Write<'s> {
     depth: usize,
     /// The keys of an update or delete are set, and must not reach another statement.
     keyed: bool,
-    /// What was written so far, where all of it will be taken back: nothing is recorded then.
-    pub(super) trial: Option<Trial>,
+    /// What was created so far, where all of it will be taken back: nothing is recorded then.
+    pub(super) trial: Option<Created>,
     /// Lasts as long as the transaction; what it changes goes on from here.
     _span: Span,
 }
 
-/// What a transaction that will be taken back has written.
-#[derive(Debug, Default)]
-pub(super) struct Trial {
-    /// The collections of all rows.
-    pub(super) collections: HashSet<Arc<str>>,
-    /// Rows of any collection may have changed.
-    pub(super) anything: bool,
-    /// Collection and key of the new ones.
-    pub(super) created: HashSet<(Arc<str>, String)>,
-}
-
-impl Trial {
-    fn touched(&mut self, collection: &Collection) {
-        self.collections.insert(Arc::clone(&collection.name));
-        // Whatever the table's own triggers do.
-        self.anything |= collection.triggered;
-    }
-}
+/// Collection and key of rows.
+pub(super) type Created = HashSet<(Arc<str>, String)>;
 
 /// A row that was written.
 #[derive(Debug, Clone)]
@@ -86,30 +71,15 @@ impl<'s> Write<'s> {
         Ok(Self { service, context, preparation, transaction, mutations: 0, depth: 0, keyed: false, trial: None, _span: span })
     }
 
-    /// Notes that rows of `collection` are written; `created` is the key of a new one.
-    pub(super) fn touch(&mut self, collection: &Collection, created: Option<&str>) {
-        if let Some(trial) = &mut self.trial {
-            trial.touched(collection);
-            trial.created.extend(created.map(|key| (Arc::clone(&collection.name), key.to_owned())));
-        }
-    }
-
-    /// Notes that rows went away, and whatever the database took along.
-    pub(super) fn remove(&mut self) {
-        if let Some(trial) = &mut self.trial {
-            trial.anything = true;
-        }
-    }
-
     /// Gives up sooner than a writer could be chosen as the victim of a deadlock.
     pub(super) async fn hurry(&mut self) -> Result<(), ItemsError> {
         Ok(self.transaction.script("SET LOCAL lock_timeout = '250ms'").await?)
     }
 
-    /// The only row of a read within the transaction.
-    pub(super) async fn read(&mut self, statement: &Statement) -> Result<Row, ItemsError> {
-        let mut rows = self.transaction.query(statement).await.map_err(super::read::refused)?;
-        rows.pop().ok_or_else(|| DatabaseError::form(NoRow).into())
+    /// What `plan` finds within the transaction.
+    pub(super) async fn read(&mut self, plan: &ReadPlan, object: bool) -> Result<Found, ItemsError> {
+        let rows = self.transaction.query(&read::statement(plan, object)).await.map_err(read::refused)?;
+        read::found(plan, only(&rows)?)
     }
 
     /// Takes everything back.
@@ -214,8 +184,24 @@ impl<'s> Write<'s> {
         rows.iter().map(|row| Ok((text(row, "key")?, optional_text(row, "value")?))).collect()
     }
 
+    /// The keys of the rows that a query selects for `action`. They are found as a reader; who may neither find nor write them is
+    /// told the latter, as observed.
+    pub(super) async fn keys_to_write(
+        &mut self,
+        collection: &Collection,
+        raw: &Value,
+        action: Action,
+        fields: Option<&[String]>,
+    ) -> Result<Vec<Value>, ItemsError> {
+        let found = self.keys_of_query(collection, raw).await;
+        if matches!(&found, Err(ItemsError::Refusal(refusal)) if refusal.code() == "FORBIDDEN") {
+            self.planner().write_access(collection, action, fields)?;
+        }
+        found
+    }
+
     /// The keys of the rows that a query selects under the caller's read permissions, in its order.
-    pub(super) async fn keys_of_query(&mut self, collection: &Collection, raw: &Value) -> Result<Vec<Value>, ItemsError> {
+    async fn keys_of_query(&mut self, collection: &Collection, raw: &Value) -> Result<Vec<Value>, ItemsError> {
         // The whole query is checked, but only what selects rows counts.
         self.service.query(self.context, raw).await?;
         let mut members = raw.as_object().cloned().unwrap_or_default();
@@ -229,11 +215,11 @@ impl<'s> Write<'s> {
     }
 
     /// The keys of the rows that a plan selects.
-    pub(super) async fn keys_of_plan(&mut self, collection: &Collection, plan: &access::plan::ReadPlan) -> Result<Vec<Value>, ItemsError> {
+    pub(super) async fn keys_of_plan(&mut self, collection: &Collection, plan: &ReadPlan) -> Result<Vec<Value>, ItemsError> {
         if std::mem::take(&mut self.keyed) {
             self.transaction.query(&statement::forget_keys()).await?;
         }
-        let rows = self.transaction.query(&sql::keys(plan)).await.map_err(super::read::refused)?;
+        let rows = self.transaction.query(&sql::keys(plan)).await.map_err(read::refused)?;
         rows.iter().map(|row| Ok(key::json(collection, &text(row, "key")?))).collect()
     }
 

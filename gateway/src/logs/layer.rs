@@ -85,10 +85,7 @@ impl Visit for Text {
         // Writing to a String cannot fail.
         let _infallible =
             if field.name() == "message" { write!(self.0, "{value:?}") } else { write!(self.0, " {}={value:?}", field.name()) };
-        if self.0.len() > MAX_TEXT {
-            let end = (0..=MAX_TEXT).rev().find(|end| self.0.is_char_boundary(*end)).unwrap_or(0);
-            self.0.truncate(end);
-        }
+        cut(&mut self.0);
     }
 }
 
@@ -116,9 +113,7 @@ impl Visit for Whole {
             return self.text.record_debug(field, value);
         }
         let mut text = format!("{value:?}");
-        if text.len() > MAX_TEXT {
-            text.truncate((0..=MAX_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0));
-        }
+        cut(&mut text);
         self.members.insert(field.name().to_owned(), text.into());
     }
 
@@ -132,6 +127,13 @@ impl Visit for Whole {
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.members.insert(field.name().to_owned(), value.into());
+    }
+}
+
+/// Leaves at most [`MAX_TEXT`] bytes.
+fn cut(text: &mut String) {
+    if text.len() > MAX_TEXT {
+        text.truncate((0..=MAX_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which collections the rules of a plan look at.
+//! What the rules of a plan look at beside the row that they are about.
 //!
 //! It must never overlook a rule: who shows a row as it is not stored relies on it that nothing else becomes visible by that.
 //!
@@ -6,19 +6,15 @@
 
 use crate::plan::{Aggregate, Filter, Function, Hop, Level, Operand, ReadPlan, Root, RuleSet, Selected, Selection, Sort};
 
-/// Says of a collection whether it counts.
-type Counts<'c> = &'c dyn Fn(&str) -> bool;
-
 impl ReadPlan {
-    /// Whether what a rule grants depends on the rows of a collection that `counts`: rules of it, or that reach into it. The
-    /// rules of the root's own rows are left out.
+    /// Whether rules take part anywhere but on the root's own rows.
     #[must_use]
-    pub fn rules_depend_on(&self, counts: &dyn Fn(&str) -> bool) -> bool {
+    pub fn has_inner_rules(&self) -> bool {
         let root = match &self.root {
-            Root::Items(level) => inside(level, counts),
-            Root::Aggregate(aggregate) => aggregated(aggregate, counts),
+            Root::Items(level) => inside(level),
+            Root::Aggregate(aggregate) => aggregated(aggregate),
         };
-        root || self.count_filter.as_ref().is_some_and(|filter| filtered(filter, counts))
+        root || self.count_filter.as_ref().is_some_and(filtered)
     }
 }
 
@@ -37,75 +33,58 @@ impl Filter {
 }
 
 /// Everything of a level but the rules of its own rows. A search stays within their columns.
-fn inside(level: &Level, counts: Counts<'_>) -> bool {
-    level.select.iter().any(|selection| selected(selection, counts))
-        || level.filter.iter().any(|filter| filtered(filter, counts))
-        || level.sort.iter().any(|sort| sorted(sort, counts))
+fn inside(level: &Level) -> bool {
+    level.select.iter().any(selected) || level.filter.iter().any(filtered) || level.sort.iter().any(sorted)
 }
 
-fn whole(level: &Level, counts: Counts<'_>) -> bool {
-    rules(&level.access, &level.collection.name, counts) || inside(level, counts)
+fn whole(level: &Level) -> bool {
+    restricted(&level.access) || inside(level)
 }
 
-fn selected(selection: &Selection, counts: Counts<'_>) -> bool {
+fn selected(selection: &Selection) -> bool {
     match &selection.value {
         Selected::Column(_) => false,
-        Selected::Function(function) => applied(function, counts),
-        Selected::One { level, .. } | Selected::Many { level, .. } => whole(level, counts),
-        Selected::Any { levels, .. } => levels.iter().any(|level| whole(level, counts)),
+        Selected::Function(function) => applied(function),
+        Selected::One { level, .. } | Selected::Many { level, .. } => whole(level),
+        Selected::Any { levels, .. } => levels.iter().any(whole),
     }
 }
 
-fn sorted(sort: &Sort, counts: Counts<'_>) -> bool {
-    sort.path.iter().any(|hop| joined(hop, counts)) || operated(&sort.operand, counts)
+fn sorted(sort: &Sort) -> bool {
+    sort.path.iter().any(joined) || operated(&sort.operand)
 }
 
 /// As for [`inside`]; functions are over columns.
-fn aggregated(aggregate: &Aggregate, counts: Counts<'_>) -> bool {
-    aggregate.group.iter().any(|key| operated(&key.operand, counts)) || aggregate.filter.iter().any(|filter| filtered(filter, counts))
+fn aggregated(aggregate: &Aggregate) -> bool {
+    aggregate.group.iter().any(|key| operated(&key.operand)) || aggregate.filter.iter().any(filtered)
 }
 
-fn filtered(filter: &Filter, counts: Counts<'_>) -> bool {
+fn filtered(filter: &Filter) -> bool {
     match filter {
-        Filter::And(members) | Filter::Or(members) => members.iter().any(|member| filtered(member, counts)),
-        Filter::Compare(comparison) => comparison.path.iter().any(|hop| joined(hop, counts)) || operated(&comparison.operand, counts),
-        Filter::Related { path, hop, filter, .. } => path.iter().chain([hop]).any(|hop| joined(hop, counts)) || filtered(filter, counts),
+        Filter::And(members) | Filter::Or(members) => members.iter().any(filtered),
+        Filter::Compare(comparison) => comparison.path.iter().any(joined) || operated(&comparison.operand),
+        Filter::Related { path, hop, filter, .. } => path.iter().chain([hop]).any(joined) || filtered(filter),
     }
 }
 
-fn joined(hop: &Hop, counts: Counts<'_>) -> bool {
-    rules(&hop.access, &hop.target.name, counts)
+fn joined(hop: &Hop) -> bool {
+    restricted(&hop.access)
 }
 
-fn operated(operand: &Operand, counts: Counts<'_>) -> bool {
+fn operated(operand: &Operand) -> bool {
     match operand {
         Operand::Column(_) => false,
-        Operand::Function(function) => applied(function, counts),
+        Operand::Function(function) => applied(function),
     }
 }
 
-fn applied(function: &Function, counts: Counts<'_>) -> bool {
+fn applied(function: &Function) -> bool {
     match function {
         Function::DatePart { .. } | Function::CountJson(_) | Function::JsonPath { .. } => false,
-        Function::CountRelated { collection, access, .. } => rules(access, &collection.name, counts),
+        Function::CountRelated { access, .. } => restricted(access),
     }
 }
 
-/// The rules of `collection`, where it has any.
-fn rules(set: &RuleSet, collection: &str, counts: Counts<'_>) -> bool {
-    !set.rules.is_empty() && (counts(collection) || set.rules.iter().any(|rule| reaches(rule, counts)))
-}
-
-/// Whether a rule goes through a collection that counts.
-fn reaches(rule: &Filter, counts: Counts<'_>) -> bool {
-    let through = |hop: &Hop| counts(&hop.target.name);
-    let counted = |operand: &Operand| match operand {
-        Operand::Function(Function::CountRelated { collection, .. }) => counts(&collection.name),
-        Operand::Column(_) | Operand::Function(Function::DatePart { .. } | Function::CountJson(_) | Function::JsonPath { .. }) => false,
-    };
-    match rule {
-        Filter::And(members) | Filter::Or(members) => members.iter().any(|member| reaches(member, counts)),
-        Filter::Compare(comparison) => comparison.path.iter().any(through) || counted(&comparison.operand),
-        Filter::Related { path, hop, filter, .. } => path.iter().chain([hop]).any(through) || reaches(filter, counts),
-    }
+fn restricted(set: &RuleSet) -> bool {
+    !set.rules.is_empty()
 }

@@ -18,6 +18,8 @@ use super::explained;
 
 /// RFC 6455 §1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// The last character of a nonce has bits to spare; what a client leaves in them is nobody's business, as observed.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, PAD.with_decode_allow_trailing_bits(true));
 /// The length of a nonce, decoded.
 const NONCE: usize = 16;
 /// Subprotocols that one request may offer.
@@ -125,9 +127,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 }
 
 fn is_nonce(key: &str) -> bool {
-    // The last character has bits to spare; what a client leaves in them is nobody's business, as observed.
-    let lenient = GeneralPurpose::new(&alphabet::STANDARD, PAD.with_decode_allow_trailing_bits(true));
-    lenient.decode(key).is_ok_and(|nonce| nonce.len() == NONCE)
+    LENIENT.decode(key).is_ok_and(|nonce| nonce.len() == NONCE)
 }
 
 /// The first of the offered subprotocols. The list has to be one: tokens, each once.
