@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::auth::Authenticator;
 use crate::config::Config;
+use crate::connection::bearers::OpenIdentities;
 use crate::connection::open::OpenConnections;
 use crate::database::Database;
 use crate::directory::{Directory, DirectoryOptions};
@@ -136,6 +137,7 @@ pub async fn run(run: Run, tasks: Tasks, shutdown: CancellationToken) -> anyhow:
         tasks: tasks.clone(),
         shutdown: parts.clone(),
     });
+    state.directory.watched_by(Box::new(OpenIdentities::new(&state.connections, &state.authenticator)));
     tasks.spawn("feed", feed::run(Arc::clone(&state), node_feed.items, health.clone(), parts.clone()));
 
     let listener = http::listener::bind(config.listen).with_context(|| format!("cannot listen on {} (HOST, PORT)", config.listen))?;

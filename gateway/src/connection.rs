@@ -14,6 +14,7 @@
 //! arrives, and nothing is queued while the client reads. What is only needed while a message is handled, while a socket is
 //! full or at the end is boxed; what is handed from one async function to the next is lent.
 
+pub mod bearers;
 mod clocks;
 pub mod endpoint;
 pub mod frame;

@@ -25,5 +25,5 @@ mod overview;
 mod rule_set;
 mod system_tables;
 
-pub use live::{Directory, DirectoryOptions};
+pub use live::{Bearers, Conclusion, Directory, DirectoryOptions};
 pub use system_tables::is_system_collection;

@@ -47,7 +47,7 @@ pub async fn watch(control: &FeedControl) -> Result<(), BusError> {
 /// Hands out events until `shutdown`.
 pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shutdown: CancellationToken) {
     access_change::watch_concerns(&state).await;
-    let mut last = None;
+    let (mut last, mut planned) = (None, state.directory.revision());
     loop {
         // Both are cancel-safe: an item that was not returned is returned by the next call.
         let item = tokio::select! {
@@ -60,7 +60,7 @@ pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shut
                 state.metrics.event_received(event.written_at);
                 let span = received(&event);
                 if WATCHED.contains(&&*event.collection) || state.directory.concerns(&event.collection) {
-                    access_change::apply(&state, &event).await;
+                    access_change::apply(&state, &event, &mut planned).await;
                 }
                 // A transaction over several collections arrives in the order of its statements.
                 if let Some((transaction, collection, delivered)) = last.take()

@@ -22,6 +22,7 @@ mod position;
 mod queries;
 mod reader;
 mod recent;
+mod remembered;
 mod refresh;
 mod registry;
 mod replay;

@@ -85,8 +85,11 @@ impl Authenticator {
         Identity { accountability: Arc::new(accountability), expires_at, proof }
     }
 
-    /// Identity and tokens of a person whose session row has `session` as token.
-    pub(super) fn issue(
+    /// Identity and tokens of a person whose session row has `session` as token, and was written just now.
+    ///
+    /// # Errors
+    /// [`AuthError::InvalidCredentials`], when the session has ended again.
+    pub(super) async fn issue(
         &self,
         person: Person,
         session: SecretString,
@@ -111,6 +114,7 @@ impl Authenticator {
         let (access_token, end) = self.signer.sign(&token, Timestamp::now())?;
         let proof = Proof::AccessToken { session: (how == TokenUse::Session).then(|| Arc::new(session.clone())) };
         let identity = Identity { accountability: Arc::new(accountability), expires_at: Some(end), proof };
+        let identity = self.settled(identity, String::new()).await?.ok_or(AuthError::InvalidCredentials)?;
         Ok((identity, Tokens { access_token, refresh_token: session, expires_in: life }))
     }
 

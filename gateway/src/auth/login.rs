@@ -48,7 +48,7 @@ impl Authenticator {
         let person = self.prove(email, password, otp, &client).await?;
         let session = self.open_session(person.0, None).await?;
         self.sweep_sessions().await;
-        self.issue(person.into(), session, TokenUse::Refreshable, client)
+        self.issue(person.into(), session, TokenUse::Refreshable, client).await
     }
 
     /// Logs in over HTTP with a refresh token: the session row and an activity row say where from.
@@ -91,7 +91,7 @@ impl Authenticator {
         let session = self.open_session(person.0, Some(&client)).await?;
         self.record_login(person.0, &client).await?;
         self.sweep_sessions().await;
-        self.issue(person.into(), session, how, client)
+        self.issue(person.into(), session, how, client).await
     }
 
     /// User and role behind e-mail and password. Any refusal is held back until the stall time is over.

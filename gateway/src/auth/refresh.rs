@@ -59,7 +59,7 @@ impl Authenticator {
             transaction.execute(&rotate).await?;
         }
         self.finish_refresh(transaction, session.person).await?;
-        self.issue(session.person, next, TokenUse::Refreshable, client)
+        self.issue(session.person, next, TokenUse::Refreshable, client).await
     }
 
     /// A new session cookie for the one that `cookie` holds. The old session goes on for some seconds, so that requests
@@ -96,7 +96,7 @@ impl Authenticator {
             }
         };
         self.finish_refresh(transaction, session.person).await?;
-        self.issue(session.person, next, TokenUse::Session, client)
+        self.issue(session.person, next, TokenUse::Session, client).await
     }
 
     async fn locked_session(&self, token: &str) -> Result<(Transaction, Session), AuthError> {

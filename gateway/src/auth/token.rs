@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::authenticator::{Authenticator, Person, optional, statement, text, uuid};
 use super::claims::{Claims, Signer};
 use super::{AuthError, Identity, Proof};
-use crate::database::Row;
+use crate::database::{DatabaseError, Row};
 use crate::metrics::Method;
 
 /// `directus_users.token` holds no more.
@@ -41,51 +41,60 @@ impl Authenticator {
             return Err(AuthError::InvalidCredentials);
         }
         let row =
-            self.database.query_one(&statement("select id, role, status from directus_users where token = $1", [text(token)])).await?;
+            self.database.query_one(&statement("select id, role, status, xmin::text as xmins from directus_users where token = $1", [text(token)])).await?;
         let row = row.ok_or(AuthError::InvalidCredentials)?;
         if !is_active(&row)? {
             return Err(AuthError::Suspended);
         }
         let person = Person { user: uuid(&row, "id")?, role: uuid(&row, "role")?, share: None };
-        Ok(self.identity(person, client, None, Proof::StaticToken(Arc::new(SecretString::from(token)))))
+        let identity = self.identity(person, client, None, Proof::StaticToken(Arc::new(SecretString::from(token))));
+        let xmins = row.try_get("xmins").map_err(DatabaseError::from)?;
+        self.settled(identity, xmins).await?.ok_or(AuthError::InvalidCredentials)
     }
 
     async fn access_token(&self, claims: Claims, client: Arc<ClientOrigin>) -> Result<Identity, AuthError> {
-        let person = self.person(&claims).await?;
+        let (person, xmins) = self.person(&claims).await?;
         let proof = Proof::AccessToken { session: claims.session.map(|session| Arc::new(SecretString::from(session))) };
-        Ok(self.identity(person, client, claims.expires_at, proof))
+        self.settled(self.identity(person, client, claims.expires_at, proof), xmins).await?.ok_or(AuthError::InvalidToken)
     }
 
-    /// The person of a genuine token, as long as user, share and session still are what it says.
-    async fn person(&self, claims: &Claims) -> Result<Person, AuthError> {
-        if let Some(session) = &claims.session {
-            self.session_exists(session, claims).await?;
-        }
+    /// The person of a genuine token, as long as user, share and session still are what it says, and the `xmin` of the rows that
+    /// say so.
+    async fn person(&self, claims: &Claims) -> Result<(Person, String), AuthError> {
+        let mut xmins = match &claims.session {
+            Some(session) => self.session_exists(session, claims).await?,
+            None => "0".to_owned(),
+        };
         if let Some(share) = claims.share {
             self.share_is_open(share).await?;
         }
         let Some(user) = claims.user else {
-            return Ok(Person { user: None, role: claims.role, share: claims.share });
+            return Ok((Person { user: None, role: claims.role, share: claims.share }, xmins));
         };
-        let row = self.database.query_one(&statement("select role, status from directus_users where id = $1", [text(user)])).await?;
+        let query = statement("select role, status, xmin::text as xmins from directus_users where id = $1", [text(user)]);
+        let row = self.database.query_one(&query).await?;
         let row = row.ok_or(AuthError::InvalidToken)?;
         if !is_active(&row)? {
             return Err(AuthError::Suspended);
         }
-        Ok(Person { user: Some(user), role: uuid(&row, "role")?, share: claims.share })
+        xmins.push(',');
+        xmins.push_str(row.try_get("xmins").map_err(DatabaseError::from)?);
+        Ok((Person { user: Some(user), role: uuid(&row, "role")?, share: claims.share }, xmins))
     }
 
-    async fn session_exists(&self, session: &str, claims: &Claims) -> Result<(), AuthError> {
+    /// Gives the row's `xmin`.
+    async fn session_exists(&self, session: &str, claims: &Claims) -> Result<String, AuthError> {
         // Version 11 has no column for OAuth clients, hence the detour over the row as JSON.
         let query = statement(
-            r#"select 1 from directus_sessions s where token = $1 and "user" is not distinct from $2 and share is not distinct from $3
+            r#"select xmin::text as xmins from directus_sessions s where token = $1 and "user" is not distinct from $2 and share is not distinct from $3
                 and expires >= now() and to_jsonb(s) ->> 'oauth_client' is null"#,
             [text(session), optional(claims.user), optional(claims.share)],
         );
-        if session.contains('\0') || self.database.query_one(&query).await?.is_none() {
+        if session.contains('\0') {
             return Err(AuthError::InvalidToken);
         }
-        Ok(())
+        let row = self.database.query_one(&query).await?.ok_or(AuthError::InvalidToken)?;
+        Ok(row.try_get("xmins").map_err(DatabaseError::from)?)
     }
 
     async fn share_is_open(&self, share: uuid::Uuid) -> Result<(), AuthError> {
@@ -100,6 +109,6 @@ impl Authenticator {
 
 /// Whether the user of this row (with `status`) may be somebody.
 pub(super) fn is_active(row: &Row) -> Result<bool, AuthError> {
-    let status: &str = row.try_get("status").map_err(crate::database::DatabaseError::from)?;
+    let status: &str = row.try_get("status").map_err(DatabaseError::from)?;
     Ok(status == "active")
 }

@@ -245,35 +245,34 @@ impl Session {
     /// When the database cannot be asked; nothing has changed then.
     pub async fn recheck(&self, authenticator: &Authenticator) -> Result<(), DatabaseError> {
         for _attempt in 0..RECHECKS {
-            let (identity, revision) = {
-                let standing = self.standing();
-                (standing.identity().clone(), standing.revision())
-            };
-            let current = match authenticator.recheck(&identity).await? {
-                Recheck::Same => self.standing().revision() == revision,
-                Recheck::Changed(changed) => self.standing().revise(revision, changed),
-                Recheck::Ended => self.end_access(revision),
-            };
-            if current {
+            let (identity, revision) = self.present();
+            if self.conclude(revision, authenticator.recheck(&identity).await?) {
                 return Ok(());
             }
         }
         Ok(())
     }
 
+    /// Its identity, and the number that [`Session::conclude`] wants.
+    pub(super) fn present(&self) -> (Identity, u64) {
+        let standing = self.standing();
+        (standing.identity().clone(), standing.revision())
+    }
+
+    /// Puts into effect what a second look at the identity of `revision` has found. `false`: it is another one by now.
+    pub(super) fn conclude(&self, revision: u64, found: Recheck) -> bool {
+        match found {
+            Recheck::Same => self.standing().revision() == revision,
+            Recheck::Changed(changed) => self.standing().revise(revision, changed),
+            Recheck::Ended => self.end_access(revision),
+        }
+    }
+
     /// Works out roles and policies anew after a change of them, without the database.
     pub fn revise(&self, authenticator: &Authenticator) {
         for _attempt in 0..RECHECKS {
-            let (identity, revision) = {
-                let standing = self.standing();
-                (standing.identity().clone(), standing.revision())
-            };
-            let current = match authenticator.revise(&identity) {
-                Recheck::Same => self.standing().revision() == revision,
-                Recheck::Changed(changed) => self.standing().revise(revision, changed),
-                Recheck::Ended => self.end_access(revision),
-            };
-            if current {
+            let (identity, revision) = self.present();
+            if self.conclude(revision, authenticator.revise(&identity)) {
                 return;
             }
         }

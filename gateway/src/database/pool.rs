@@ -23,6 +23,9 @@ const PREPARED_PER_CONNECTION: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
+/// Between the statements of a transaction nobody is waited for: only a node that is frozen or cut off is idle so long, and
+/// what it has locked must not hold up the others.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 
 pub(super) type Pool = managed::Pool<ConnectionManager>;
 pub(super) type PooledConnection = managed::Object<ConnectionManager>;
@@ -60,7 +63,7 @@ impl ConnectionManager {
         let setup = format!(
             "set statement_timeout = {statement}; set idle_in_transaction_session_timeout = {}; set timezone = 'UTC'; set extra_float_digits = 1; \
              set datestyle = 'ISO, MDY'; set intervalstyle = 'postgres'; set bytea_output = 'hex'; set client_min_messages = 'warning'",
-            statement.saturating_mul(4)
+            IDLE_IN_TRANSACTION.as_millis()
         );
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         Self { inner: deadpool_postgres::Manager::from_config(connection, config.connection.tls.connector(), recycling), setup, generation }

@@ -65,9 +65,10 @@ async fn a_value_that_looks_like_sql_stays_a_value() {
 #[tokio::test]
 async fn connections_are_set_up() {
     let database = narrow(Duration::from_millis(1500)).await;
-    let show = "select current_setting('timezone'), current_setting('statement_timeout'), current_setting('application_name')";
-    let row = database.query_one(&sql(show)).await.unwrap().unwrap();
-    assert_eq!((row.get::<_, &str>(0), row.get::<_, &str>(1), row.get::<_, &str>(2)), ("UTC", "1500ms", "tidegate-gateway"));
+    let names = ["timezone", "statement_timeout", "idle_in_transaction_session_timeout", "application_name"];
+    let show = names.map(|name| format!("current_setting('{name}')")).join(", ");
+    let row = database.query_one(&sql(&format!("select {show}"))).await.unwrap().unwrap();
+    assert_eq!([0, 1, 2, 3].map(|place| row.get::<_, &str>(place)), ["UTC", "1500ms", "5s", "tidegate-gateway"]);
 }
 
 #[tokio::test]

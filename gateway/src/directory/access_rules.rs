@@ -8,14 +8,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use access::permission::{Action, FieldSet};
+use access::statement::Statement;
+use change_event::Snapshot;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::address::Addresses;
 use super::metadata::csv;
 use super::rule_set::StoredRule;
-use crate::database::{Database, DatabaseError, catalog};
+use crate::database::{Database, DatabaseError, Row};
 
 /// Everything that decides what a session may do.
 #[derive(Debug, Default, PartialEq)]
@@ -45,6 +48,31 @@ struct Policy {
     admin: bool,
     app: bool,
 }
+
+/// When something was read, and the state that the tables of access had then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) snapshot: Snapshot,
+    /// Equal only where no row was written or deleted in between: `xmin` grows with every change, or the number of rows falls.
+    pub(super) print: String,
+}
+
+/// The columns of a [`Moment`].
+const MOMENT: &str = "pg_current_snapshot()::text as snapshot, concat_ws(' ', \
+    (select (count(*), sum(xmin::text::bigint))::text from directus_roles), \
+    (select (count(*), sum(xmin::text::bigint))::text from directus_policies), \
+    (select (count(*), sum(xmin::text::bigint))::text from directus_access), \
+    (select (count(*), sum(xmin::text::bigint))::text from directus_permissions)) as print";
+
+/// The rows of each table as a JSON array.
+const ROWS: &str = r#"(select coalesce(json_agg(json_build_object('id', id, 'parent', parent)), '[]')::text from directus_roles) as roles,
+    (select coalesce(json_agg(json_build_object('id', id, 'ip_access', ip_access, 'admin_access', admin_access, 'app_access', app_access)),
+        '[]')::text from directus_policies) as policies,
+    (select coalesce(json_agg(json_build_object('role', role, 'user', "user", 'policy', policy) order by sort nulls last, id), '[]')::text
+        from directus_access) as access,
+    (select coalesce(json_agg(json_build_object('collection', collection, 'action', action, 'permissions', permissions,
+        'validation', validation, 'presets', presets, 'fields', fields, 'policy', policy) order by id), '[]')::text
+        from directus_permissions) as permissions"#;
 
 #[derive(Deserialize)]
 struct RoleRow {
@@ -80,26 +108,13 @@ struct PermissionRow {
 }
 
 impl AccessRules {
-    pub(super) async fn load(database: &Database) -> Result<Self, DatabaseError> {
-        let roles = catalog::json_rows(database, "select json_build_object('id', id, 'parent', parent) from directus_roles").await?;
-        let policies = catalog::json_rows(
-            database,
-            "select json_build_object('id', id, 'ip_access', ip_access, 'admin_access', admin_access, 'app_access', app_access) \
-             from directus_policies",
-        )
-        .await?;
-        let access = catalog::json_rows(
-            database,
-            r#"select json_build_object('role', role, 'user', "user", 'policy', policy) from directus_access order by sort nulls last, id"#,
-        )
-        .await?;
-        let permissions = catalog::json_rows(
-            database,
-            "select json_build_object('collection', collection, 'action', action, 'permissions', permissions, 'validation', validation, \
-             'presets', presets, 'fields', fields, 'policy', policy) from directus_permissions order by id",
-        )
-        .await?;
-        Ok(Self::from_rows(roles, policies, access, permissions))
+    /// All of them as of one moment.
+    pub(super) async fn load(database: &Database) -> Result<(Self, Moment), DatabaseError> {
+        let row = database.query_one(&Statement { text: format!("select {MOMENT}, {ROWS}"), parameters: Vec::new() }).await?;
+        let row = row.ok_or(DatabaseError::Form("a statement without a row".into()))?;
+        let (roles, policies, access, permissions) =
+            (rows(&row, "roles")?, rows(&row, "policies")?, rows(&row, "access")?, rows(&row, "permissions")?);
+        Ok((Self::from_rows(roles, policies, access, permissions), Moment::of(&row)?))
     }
 
     fn from_rows(roles: Vec<RoleRow>, policies: Vec<PolicyRow>, access: Vec<AccessRow>, permissions: Vec<PermissionRow>) -> Self {
@@ -177,6 +192,23 @@ impl AccessRules {
         chain.reverse();
         chain
     }
+}
+
+impl Moment {
+    /// The present one.
+    pub(super) async fn now(database: &Database) -> Result<Self, DatabaseError> {
+        let row = database.query_one(&Statement { text: format!("select {MOMENT}"), parameters: Vec::new() }).await?;
+        Self::of(&row.ok_or(DatabaseError::Form("a statement without a row".into()))?)
+    }
+
+    fn of(row: &Row) -> Result<Self, DatabaseError> {
+        let snapshot = row.try_get::<_, &str>("snapshot")?.parse().map_err(|_| DatabaseError::Form("no snapshot".into()))?;
+        Ok(Self { snapshot, print: row.try_get("print")? })
+    }
+}
+
+fn rows<T: DeserializeOwned>(row: &Row, column: &str) -> Result<Vec<T>, DatabaseError> {
+    Ok(serde_json::from_str(row.try_get(column)?)?)
 }
 
 /// A row as a rule; nothing for an action that does not exist here.

@@ -1,11 +1,14 @@
 //! The directory itself: the current state, its replacement on change events, and the permissions derived from it.
 //!
-//! It must never mix two states in one answer: a state is replaced whole.
+//! It must never mix two states in one answer: a state is replaced whole. Nor may who somebody is be of another moment than what
+//! his role may do: moved into a role from which something had been taken before, he would have it for an instant, though at no
+//! time anybody granted it. So new access rules hold only from a moment at which every open identity was looked at, too, and an
+//! identity that is newer than the rules makes them look at themselves ([`Directory::confirm`]).
 //!
 //! Cost: [`Directory::schema`] is one atomic load. A reload reads the catalog or the access tables whole; reloads run one at
 //! a time, and all requests that arrive while one runs share the next.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use access::accountability::{Accountability, ClientOrigin};
 use access::permission::Permissions;
@@ -13,10 +16,11 @@ use access::schema::Schema;
 use access::variables::Variables;
 use arc_swap::ArcSwap;
 use change_event::ChangeEvent;
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::access_rules::{AccessRules, Standing};
+use super::access_rules::{AccessRules, Moment, Standing};
 use super::derived::Derived;
 use super::looked_at::LookedAt;
 use super::metadata::Metadata;
@@ -27,6 +31,18 @@ use crate::metrics::DirectoryMetrics;
 
 /// SQLSTATE of a table that does not exist.
 const UNDEFINED_TABLE: &str = "42P01";
+
+/// How often new access rules are read because they changed again while the identities were looked at.
+const SETTLE: u32 = 5;
+
+/// Whoever holds identities that were authenticated earlier.
+pub trait Bearers: Send + Sync {
+    /// Looks again at all of them, and gives what puts that into effect, at once and without waiting.
+    fn look_again(&self) -> BoxFuture<'_, Result<Conclusion, DatabaseError>>;
+}
+
+/// Puts into effect what a look has found.
+pub type Conclusion = Box<dyn FnOnce() + Send>;
 
 /// What is not a collection, whatever the catalog says.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +56,9 @@ pub struct Directory {
     database: Database,
     options: DirectoryOptions,
     state: ArcSwap<State>,
+    /// The last moment at which the access rules of `state` were seen to be the ones that hold.
+    confirmed: ArcSwap<Moment>,
+    bearers: OnceLock<Box<dyn Bearers>>,
     revision: watch::Sender<u64>,
     requests: Mutex<Requests>,
     /// Held by the one reload that runs; remembers what it covered.
@@ -70,6 +89,8 @@ struct SchemaSource {
 struct Parts {
     schema: bool,
     access: bool,
+    /// The access rules if they have changed.
+    confirm: bool,
     lookups: bool,
 }
 
@@ -95,7 +116,7 @@ impl Directory {
     /// [`DatabaseError`], also when the `directus_*` tables do not exist.
     pub async fn load(database: Database, options: DirectoryOptions) -> Result<Arc<Self>, DatabaseError> {
         let database = database.caused_by(Cause::Directory);
-        let state = State::load(&database, &options).await.inspect_err(|error| {
+        let (state, moment) = State::load(&database, &options).await.inspect_err(|error| {
             if error.state() == Some(UNDEFINED_TABLE) {
                 tracing::error!(
                     "this database has no directus_* tables: run `gateway bootstrap`, or set DB_* to the database of a Directus"
@@ -107,6 +128,8 @@ impl Directory {
             database,
             options,
             state: ArcSwap::from_pointee(state),
+            confirmed: ArcSwap::from_pointee(moment),
+            bearers: OnceLock::new(),
             revision: watch::Sender::new(1),
             requests: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
@@ -143,6 +166,30 @@ impl Directory {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.revision.subscribe()
+    }
+
+    /// From now on new access rules wait for these to be looked at. Set once, at the start.
+    pub fn watched_by(&self, bearers: Box<dyn Bearers>) {
+        // A second one would be a fault of the program, and the first one stays.
+        let _set = self.bearers.set(bearers);
+    }
+
+    /// Whether all rows with these `xmin` (in decimal, by commas) are as old as the access rules that are in force, so that both
+    /// held at one moment.
+    #[must_use]
+    pub fn covers(&self, xmins: &str) -> bool {
+        let moment = self.confirmed.load();
+        let mut xmins = xmins.split(',').peekable();
+        xmins.peek().is_some() && xmins.all(|xmin| xmin.parse().is_ok_and(|xmin| moment.snapshot.contains_row(xmin)))
+    }
+
+    /// Makes sure that the access rules in force are those of a moment after this call. Returns whether others had to be read.
+    /// Cost: one small read for everybody who asks at the same time.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn confirm(&self) -> Result<bool, DatabaseError> {
+        self.refresh(Parts { confirm: true, ..Parts::default() }).await
     }
 
     /// Who a user with this role is at this moment, coming from `client`.
@@ -216,7 +263,7 @@ impl Directory {
     /// # Errors
     /// [`DatabaseError`].
     pub async fn reload(&self) -> Result<(), DatabaseError> {
-        self.refresh(Parts { schema: true, access: true, lookups: true }).await.map(|_| ())
+        self.refresh(Parts { schema: true, access: true, lookups: true, confirm: false }).await.map(|_| ())
     }
 
     fn parts(&self, collection: &str) -> Parts {
@@ -266,13 +313,11 @@ impl Directory {
                 source = Arc::new(read);
             }
         }
-        let mut access = Arc::clone(&old.access);
-        if work.access {
-            self.metrics.access_reloads.inc();
-            let read = AccessRules::load(&self.database).await?;
-            if read != *old.access {
-                access = Arc::new(read);
-            }
+        let (mut access, mut conclusion) = (Arc::clone(&old.access), None);
+        if (work.access || work.confirm)
+            && let Some((read, moment, looked)) = self.access_rules(&old, work.access).await?
+        {
+            (access, conclusion) = (Arc::new(read), Some((moment, looked)));
         }
         if work.lookups {
             self.metrics.lookup_reloads.inc();
@@ -288,6 +333,10 @@ impl Directory {
         }
         let looked_at = LookedAt::new(&schema, &access);
         let revision = old.revision + 1;
+        if let Some((moment, looked)) = conclusion {
+            looked();
+            self.confirmed.store(Arc::new(moment));
+        }
         self.state.store(Arc::new(State { revision, schema, source, access, looked_at }));
         self.derived.forget_rules();
         self.revision.send_replace(revision);
@@ -295,13 +344,48 @@ impl Directory {
     }
 }
 
+impl Directory {
+    /// The access rules if they are others than before, as of a moment at which the identities of all bearers were looked at; the
+    /// conclusion of that look is to be put into effect together with them.
+    async fn access_rules(&self, old: &State, changed: bool) -> Result<Option<(AccessRules, Moment, Conclusion)>, DatabaseError> {
+        if !changed {
+            let moment = Moment::now(&self.database).await?;
+            if moment.print == self.confirmed.load().print {
+                self.confirmed.store(Arc::new(moment));
+                return Ok(None);
+            }
+        }
+        let mut attempts = 0;
+        loop {
+            self.metrics.access_reloads.inc();
+            let (read, moment) = AccessRules::load(&self.database).await?;
+            if read == *old.access {
+                self.confirmed.store(Arc::new(moment));
+                return Ok(None);
+            }
+            let Some(bearers) = self.bearers.get() else { return Ok(Some((read, moment, Box::new(|| ())))) };
+            let conclusion = bearers.look_again().await?;
+            let after = Moment::now(&self.database).await?;
+            attempts += 1;
+            // Rules that never rest must not keep their changes from taking effect.
+            if after.print == moment.print {
+                return Ok(Some((read, after, conclusion)));
+            }
+            if attempts >= SETTLE {
+                return Ok(Some((read, moment, conclusion)));
+            }
+        }
+    }
+}
+
 impl State {
-    async fn load(database: &Database, options: &DirectoryOptions) -> Result<Self, DatabaseError> {
+    async fn load(database: &Database, options: &DirectoryOptions) -> Result<(Self, Moment), DatabaseError> {
         let source = Arc::new(SchemaSource::load(database).await?);
-        let access = Arc::new(AccessRules::load(database).await?);
+        let (access, moment) = AccessRules::load(database).await?;
+        let access = Arc::new(access);
         let schema = Arc::new(source.overview(options));
         let looked_at = LookedAt::new(&schema, &access);
-        Ok(Self { revision: 1, schema, source, access, looked_at })
+        Ok((Self { revision: 1, schema, source, access, looked_at }, moment))
     }
 }
 
@@ -321,7 +405,12 @@ impl SchemaSource {
 
 impl Parts {
     const fn and(self, other: Self) -> Self {
-        Self { schema: self.schema || other.schema, access: self.access || other.access, lookups: self.lookups || other.lookups }
+        Self {
+            schema: self.schema || other.schema,
+            access: self.access || other.access,
+            confirm: self.confirm || other.confirm,
+            lookups: self.lookups || other.lookups,
+        }
     }
 }
 

@@ -17,8 +17,9 @@ use crate::subscription;
 /// Columns of a user that decide what he may do.
 const DECISIVE: [&str; 3] = ["status", "role", "token"];
 
-/// Applies one event.
-pub(super) async fn apply(state: &Arc<Gateway>, event: &Arc<ChangeEvent>) {
+/// Applies one event. `planned` is the revision of the directory that all subscriptions were last planned with: somebody else may
+/// have been first to read what the event changed.
+pub(super) async fn apply(state: &Arc<Gateway>, event: &Arc<ChangeEvent>, planned: &mut u64) {
     let changed = state.directory.apply_event(event).await.unwrap_or_else(|error| {
         tracing::error!(%error, collection = &*event.collection, "a change of schema or access could not be read");
         true
@@ -34,7 +35,9 @@ pub(super) async fn apply(state: &Arc<Gateway>, event: &Arc<ChangeEvent>) {
         }
         _ => {}
     }
-    if changed {
+    let revision = state.directory.revision();
+    if changed || revision != *planned {
+        *planned = revision;
         watch_concerns(state).await;
         subscription::refresh(state, None).await;
     }

@@ -24,6 +24,7 @@ use crate::subscription::group::{Gone, Group, Member, Pending, Progress, View};
 use crate::subscription::listening::Listening;
 use crate::subscription::position::Place;
 use crate::subscription::reader::Reader;
+use crate::subscription::remembered::Remembered;
 use crate::subscription::request::{GroupKey, Planned, Request, SubscriptionId};
 
 /// Commands that may wait for one collection; more make the feed wait, which its own bound turns into a gap.
@@ -273,7 +274,7 @@ impl CollectionTask {
         }
         let View::Remembered { keys, overflown, .. } = &mut group.view else { return };
         match self.reader.keys(&group.planned, self.limits.view_keys).await {
-            Ok(Some(found)) => *keys = found,
+            Ok(Some(found)) => *keys = Remembered::read(found),
             Ok(None) => *overflown = true,
             Err(error) => {
                 tracing::warn!(%error, "keys of a view could not be read; its rows are unknown");
@@ -282,14 +283,11 @@ impl CollectionTask {
         }
     }
 
-    /// As [`CollectionTask::remember_view`], without forgetting anything.
+    /// As [`CollectionTask::remember_view`], without forgetting what members hold.
     async fn remember_more(&self, group: &mut Group) {
-        let before = match &mut group.view {
-            View::Remembered { keys, .. } => std::mem::take(keys),
-            View::Local { .. } | View::Aggregate { .. } => HashSet::new(),
-        };
+        let held = group.held();
         self.remember_view(group).await;
-        group.remember_shown(before.iter(), self.limits.view_keys);
+        group.remember_shown(held.iter(), self.limits.view_keys);
     }
 
     fn leave(&mut self, subscription: SubscriptionId, entry: &Entry) -> Option<Member> {

@@ -14,7 +14,7 @@
 //! that other groups need read are read together, one statement per shape.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use access::row::{RowImage, Verdict, wire_key};
 use access::schema::Collection;
@@ -28,6 +28,7 @@ use crate::subscription::frames::Body;
 use crate::subscription::group::{Gone, Group, View};
 use crate::subscription::position;
 use crate::subscription::reader::{KeyedItem, Reader};
+use crate::subscription::remembered::Remembered;
 
 /// An event whose images are parsed once for all groups of the collection.
 pub(super) struct ParsedEvent<'a> {
@@ -212,8 +213,8 @@ impl Group {
                 absent: absent.contains(&index),
             });
             self.note_gone(cause, &gone.collect::<Vec<_>>());
+            self.remember((&rows, &after), cause, view_keys);
         }
-        self.remember(&rows, &after, view_keys);
 
         let mut frames = Vec::new();
         if let Some(entering) = entering {
@@ -359,17 +360,18 @@ impl Group {
     }
 
     /// Keeps the remembered keys. When they no longer fit, the past of a row is unknown from then on.
-    fn remember(&mut self, rows: &[&ParsedRow<'_>], after: &[Place], most: usize) {
+    fn remember(&mut self, (rows, after): (&[&ParsedRow<'_>], &[Place]), cause: TransactionId, most: usize) {
+        let told = Some(cause).filter(|cause| !self.everybody_saw(*cause));
         let View::Remembered { keys, overflown: overflown @ false, .. } = &mut self.view else { return };
         for (row, place) in rows.iter().zip(after) {
             if *place == Place::In {
-                keys.insert(row.key.to_string());
+                keys.enter(&row.key, told);
             } else {
-                keys.remove(row.key.as_ref());
+                keys.leave(&row.key);
             }
         }
         if keys.len() > most {
-            *keys = HashSet::new();
+            *keys = Remembered::default();
             *overflown = true;
         }
     }

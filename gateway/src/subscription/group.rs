@@ -3,7 +3,6 @@
 //! Cost of a delivery: one frame per uid, then one `SendQueue::send` per member; a member costs no allocation.
 //! It must never hold a member whose permissions differ from the plan's: the registry regroups before later events.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use access::plan::{Level, Root};
@@ -18,6 +17,7 @@ use crate::error::CloseReason;
 use crate::subscription::frames::{Body, Message};
 use crate::subscription::listeners::Listeners;
 use crate::subscription::recent::Recent;
+use crate::subscription::remembered::Remembered;
 use crate::subscription::request::{GroupKey, Planned, SubscriptionId};
 
 /// Rows that may leave a view while an `init` is read; with more it is read again.
@@ -57,7 +57,7 @@ pub(super) enum View {
     },
     /// The filter reaches into other collections: the keys in view are remembered.
     Remembered {
-        keys: HashSet<String>,
+        keys: Remembered,
         /// What the image alone rules out is not read.
         prefilter: Option<Membership>,
         meta: bool,
@@ -241,12 +241,24 @@ impl Group {
         }
     }
 
+    /// Rows that members may hold for all that is known of them here: those in their `init`s, and those that somebody was told of
+    /// since.
+    pub(super) fn held(&mut self) -> Vec<String> {
+        let View::Remembered { keys, .. } = &mut self.view else { return Vec::new() };
+        let before = std::mem::take(keys);
+        // What is owed is shown anew.
+        let live = self.members.values().flat_map(IndexMap::values).filter(|member| matches!(member.progress, Progress::Live));
+        let shown = self.recent.shown_in(live.filter_map(|member| member.snapshot.as_ref()));
+        let told = |cause: TransactionId| !self.everybody_saw(cause);
+        before.into_entries().filter(|(key, cause)| cause.is_some_and(told) || shown.may_have(key)).map(|(key, _)| key).collect()
+    }
+
     /// Rows that members hold.
     pub(super) fn remember_shown<'r>(&mut self, shown: impl Iterator<Item = &'r String>, most: usize) {
         let View::Remembered { keys, overflown: overflown @ false, .. } = &mut self.view else { return };
-        keys.extend(shown.cloned());
+        keys.show(shown);
         if keys.len() > most {
-            *keys = HashSet::new();
+            *keys = Remembered::default();
             *overflown = true;
         }
     }
@@ -319,7 +331,7 @@ impl View {
                     let projection = Projection::compile(level).ok().filter(|_| !meta);
                     Self::Local { membership, projection, order: Order::compile(level).ok(), meta }
                 }
-                Err(_) => Self::Remembered { keys: HashSet::new(), prefilter: Membership::prefilter(level).ok(), meta, overflown: false },
+                Err(_) => Self::Remembered { keys: Remembered::default(), prefilter: Membership::prefilter(level).ok(), meta, overflown: false },
             },
         }
     }

@@ -17,11 +17,23 @@ const BATCH: Duration = Duration::from_secs(30);
 /// Keys that are kept.
 const MOST: usize = 200_000;
 
+/// More `init`s than this are kept only while somebody holds them: in a quiet collection no change makes room for others.
+const INITS: usize = 64;
+
 /// The `init`s of one group.
 #[derive(Default)]
 pub(super) struct Recent {
     inits: Vec<Init>,
     keys: usize,
+    /// With so many it is looked who is gone.
+    room: usize,
+}
+
+/// Rows that some members were shown.
+pub(super) struct Shown<'r> {
+    rows: HashSet<&'r str>,
+    /// Nobody knows what else.
+    anything: bool,
 }
 
 struct Init {
@@ -35,9 +47,15 @@ struct Init {
 impl Recent {
     /// An `init` was sent.
     pub(super) fn add(&mut self, snapshot: Option<&Arc<Snapshot>>, shown: &Arc<[String]>) {
-        let Some(snapshot) = snapshot.filter(|_| !shown.is_empty()) else { return };
-        if self.inits.iter().any(|init| Arc::ptr_eq(&init.snapshot, snapshot)) {
+        let Some(snapshot) = snapshot else { return };
+        // Those who share a read come one after another.
+        if self.inits.iter().rev().any(|init| Arc::ptr_eq(&init.snapshot, snapshot)) {
             return;
+        }
+        if self.inits.len() >= self.room.max(INITS) {
+            self.inits.retain(|init| Arc::strong_count(&init.snapshot) > 1);
+            self.room = 2 * self.inits.len();
+            self.count();
         }
         self.keys += shown.len();
         let shown = (self.keys <= MOST).then(|| Arc::clone(shown));
@@ -56,7 +74,25 @@ impl Recent {
             }
         }
         self.inits.retain(|init| init.passed.is_none_or(|passed| now.duration_since(passed) < BATCH));
+        self.count();
+    }
+
+    fn count(&mut self) {
         self.keys = self.inits.iter().filter_map(|init| init.shown.as_ref()).map(|shown| shown.len()).sum();
+    }
+
+    /// What the `init`s of these snapshots show.
+    pub(super) fn shown_in<'s>(&self, snapshots: impl Iterator<Item = &'s Arc<Snapshot>>) -> Shown<'_> {
+        let mut wanted: HashSet<*const Snapshot> = snapshots.map(Arc::as_ptr).collect();
+        let mut shown = Shown { rows: HashSet::new(), anything: false };
+        for init in &self.inits {
+            if wanted.remove(&Arc::as_ptr(&init.snapshot)) {
+                shown.rows.extend(init.shown.iter().flat_map(|keys| keys.iter()).map(String::as_str));
+                shown.anything |= init.shown.is_none();
+            }
+        }
+        shown.anything |= !wanted.is_empty();
+        shown
     }
 
     /// The snapshots of `init`s that contain `cause` and show one of `rows`.
@@ -64,6 +100,12 @@ impl Recent {
         let rows: HashSet<&str> = rows.iter().copied().collect();
         let shows = |init: &&Init| init.shown.as_ref().is_none_or(|shown| shown.iter().any(|key| rows.contains(key.as_str())));
         self.inits.iter().filter(|init| init.snapshot.contains(cause)).filter(shows).map(|init| Arc::clone(&init.snapshot)).collect()
+    }
+}
+
+impl Shown<'_> {
+    pub(super) fn may_have(&self, key: &str) -> bool {
+        self.anything || self.rows.contains(key)
     }
 }
 
@@ -96,5 +138,29 @@ mod tests {
         let shown: Arc<[String]> = vec!["a".to_owned(); MOST + 1].into();
         recent.add(Some(&Arc::new("10:20:".parse().unwrap())), &shown);
         assert_eq!(recent.showing(TransactionId(5), &["z"]).len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_remembered_may_have_shown_anything() {
+        let [known, other]: [Arc<Snapshot>; 2] = ["10:20:", "10:21:"].map(|text| Arc::new(text.parse().unwrap()));
+        let mut recent = Recent::default();
+        recent.add(Some(&known), &vec!["a".to_owned()].into());
+        let may_have = |of: &[&Arc<Snapshot>], key| recent.shown_in(of.iter().copied()).may_have(key);
+        assert_eq!([may_have(&[&known], "a"), may_have(&[&known], "b"), may_have(&[], "a")], [true, false, false]);
+        assert!(may_have(&[&known, &other], "b"));
+    }
+
+    #[test]
+    fn inits_that_nobody_holds_make_room() {
+        let mut recent = Recent::default();
+        let held: Vec<Arc<Snapshot>> = (0..3 * INITS).map(|_| Arc::new("10:20:".parse().unwrap())).collect();
+        for snapshot in &held {
+            recent.add(Some(snapshot), &vec!["a".to_owned()].into());
+        }
+        for _ in 0..20 * INITS {
+            recent.add(Some(&Arc::new("10:20:".parse().unwrap())), &vec!["a".to_owned()].into());
+        }
+        assert!(recent.inits.len() <= 7 * INITS && recent.keys == recent.inits.len(), "{}", recent.inits.len());
+        assert!(!recent.shown_in(held.iter()).may_have("b"));
     }
 }

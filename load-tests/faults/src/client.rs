@@ -23,7 +23,7 @@ use self::credentials::Credentials;
 use self::life::Life;
 pub(crate) use self::subscription::{Subscription, THROUGH};
 pub(crate) use self::watched::{Entry, Watched, What, key_of};
-use crate::clock::Moment;
+use crate::clock::{Moment, now};
 use crate::cluster::Cluster;
 use crate::grants::{COLLECTIONS, Ended, Login};
 use crate::judge::{Finding, Wrong};
@@ -118,6 +118,13 @@ impl Client {
         let text = format!("a connection goes on after what it began with has ended: {ended:?}");
         let finding = Finding { wrong: Wrong::Leaked, key: String::new(), text };
         (!self.until_state(Instant::now() + patience, apart).await).then_some(finding)
+    }
+
+    /// Which marker a subscription of this client waits for, and what it heard last.
+    pub(crate) fn late(&self, watched: &Watched, marker: i64) -> String {
+        let last = watched.log.last().map(|entry| format!("{} {:?}", entry.at, entry.what).chars().take(300).collect::<String>());
+        let (client, name, live) = (self.number, &watched.subscription.uid, watched.live);
+        format!("    client {client} {name}, live {live}: has {:?} of marker {marker} at {}, last {last:?}\n", watched.marker(), now())
     }
 
     async fn until_state(&self, deadline: Instant, condition: impl Fn(&State) -> bool) -> bool {

@@ -76,6 +76,13 @@ impl History {
         self.collections.get(collection)
     }
 
+    /// When each version was committed, by its stamp.
+    pub(crate) fn committed(&self) -> HashMap<i64, Moment> {
+        let versions = self.collections.values().flat_map(BTreeMap::values).flatten();
+        let stamp = |row: &Value| row.get("stamp").and_then(Value::as_i64);
+        versions.filter_map(|version| Some((stamp(version.row.as_ref()?)?, version.committed))).collect()
+    }
+
     /// Keeps the last version of each key only.
     pub(crate) fn forget(&mut self) {
         for versions in self.collections.values_mut().flat_map(BTreeMap::values_mut) {

@@ -14,6 +14,7 @@
 //! are missing of a row that was surely in view from then on, and the end is right. Where rights changed since the last check
 //! only order and end count. Leaks are checked everywhere. It must never excuse anything by the fault that went on.
 
+mod known;
 mod related;
 mod tally;
 
@@ -23,8 +24,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::Value;
 
+pub(crate) use self::known::Known;
 use self::tally::Tallies;
-use crate::client::{Entry, Watched, What, key_of};
+use crate::client::{Entry, Subscription, Watched, What, key_of};
 use crate::clock::Moment;
 use crate::grants::{Ended, Grant, Held, User};
 use crate::history::{History, Keys, Version};
@@ -32,8 +34,9 @@ use crate::relation::{Truth, World};
 
 /// An unasked `init` was read at most so long before it arrived, microseconds.
 const READ_AGAIN: Moment = 30_000_000;
-/// What is asked for is answered under the rights that the node has heard of: an event's way late, microseconds.
-const ROUND_TRIP: Moment = 500_000;
+/// What is asked for is answered under the rights that the node has heard of. Of a node that has told nothing, nobody knows; so
+/// long after the rights ended it must have, microseconds.
+const UNHEARD: Moment = 10_000_000;
 /// What was committed so long after the client heard that its token had expired is not for it, microseconds.
 const LAPSE: Moment = 1_000_000;
 
@@ -77,6 +80,8 @@ pub(crate) struct Case<'a> {
     pub(crate) deleted: &'a [Ended],
     /// The moment of this check.
     pub(crate) at: Moment,
+    /// What the client's node knew, by what it had told the client.
+    pub(crate) known: &'a Known,
     /// The last write that the last check knew of.
     pub(crate) checked: i64,
     pub(crate) watched: &'a Watched,
@@ -101,6 +106,8 @@ struct Judge<'a> {
     /// What the user may have seen of related rows.
     access: Vec<Grant>,
     steady: bool,
+    /// An event may show a newer version than the one that caused it.
+    reads: bool,
     exact: bool,
     /// What belongs to the view follows from related rows.
     asks_related: bool,
@@ -144,17 +151,27 @@ pub(crate) fn judge_view(case: &Case<'_>) -> Vec<Finding> {
     judge.findings
 }
 
+/// Whether an event of the subscription may show a newer version than the one that caused it.
+pub(crate) fn reads(subscription: &Subscription, held: &[Held]) -> bool {
+    subscription.has_text_keys() || has_relational_rules(held) || subscription.filter.is_relational() || subscription.through
+}
+
+fn has_relational_rules(held: &[Held]) -> bool {
+    held.iter().filter_map(|held| held.grant.as_ref()).any(|grant| grant.rule.is_relational())
+}
+
 impl<'a> Judge<'a> {
     fn new(case: &'a Case<'a>) -> Self {
         let subscription = &case.watched.subscription;
         let steady = case.held.len() == 1 && (subscription.related().is_none() || case.related.len() == 1);
-        let rules = case.held.iter().filter_map(|held| held.grant.as_ref()).any(|grant| grant.rule.is_relational());
-        let reads = subscription.has_text_keys() || rules || subscription.filter.is_relational() || subscription.through;
+        let rules = has_relational_rules(case.held);
+        let reads = reads(subscription, case.held);
         Self {
             case,
             grant: case.held.last().and_then(|held| held.grant.as_ref()),
             access: case.related.iter().filter_map(|held| held.grant.clone()).collect(),
             steady,
+            reads,
             exact: steady && !reads,
             asks_related: rules || subscription.filter.is_relational(),
             proven: 0,
@@ -195,7 +212,7 @@ impl<'a> Judge<'a> {
                 for row in rows {
                     let key = key_of(row);
                     if self.find(entry.at, &key, row).is_some() {
-                        self.check_right(entry.at, *asked - ROUND_TRIP, &key, row);
+                        self.check_right(entry.at, self.answered_since(*asked), &key, row);
                     }
                 }
             }
@@ -229,6 +246,11 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// The rights of this moment at the latest are those that something was answered under.
+    fn answered_since(&self, asked: Moment) -> Moment {
+        self.case.known.before(asked).max(asked - UNHEARD)
+    }
+
     fn init(&mut self, at: Moment, asked: Option<Moment>, rows: &[Value]) {
         self.settle(at);
         let before = std::mem::take(&mut self.places);
@@ -237,7 +259,8 @@ impl<'a> Judge<'a> {
         let shown: HashMap<String, &Value> = rows.iter().map(|row| (key_of(row), row)).collect();
         for (key, row) in &shown {
             let Some(index) = self.find(at, key, row) else { continue };
-            self.check_right(at, asked.map_or(at - READ_AGAIN, |asked| asked - ROUND_TRIP), key, row);
+            let read_again = self.case.known.before(at).max(at - READ_AGAIN);
+            self.check_right(at, asked.map_or(read_again, |asked| self.answered_since(asked)), key, row);
             if let Place::At(Some(place)) = before.get(key).copied().unwrap_or(rest)
                 && index < place
             {
@@ -263,7 +286,9 @@ impl<'a> Judge<'a> {
         let key = key_of(row);
         let Some(index) = self.find(at, &key, row) else { return };
         let committed = self.versions(&key).get(index).map_or(0, |version| version.committed);
-        self.check_right(at, committed, &key, row);
+        // A read for an earlier event shows it before the node hears of it, or of rights that ended in between.
+        let since = if self.reads { committed.min(self.case.known.before(at).max(at - UNHEARD)) } else { committed };
+        self.check_right(at, since, &key, row);
         if self.exact && create != self.versions(&key).get(index).is_some_and(|version| version.operation == "create") {
             self.say(Wrong::Content, &key, "create and update confounded");
         }
@@ -515,10 +540,13 @@ impl<'a> Judge<'a> {
                 Truth::Maybe => "visible at times",
                 Truth::No => "hidden",
             };
-            let row = version.row.as_ref().map(short).unwrap_or_default();
             // Text into a string cannot fail.
-            let _written =
-                writeln!(text, "  {} version {index} {} by {} {sign} {row}", version.committed, version.operation, version.writer);
+            let _written = writeln!(text, "  {} version {index} {sign} {}", version.committed, told(version));
+        }
+        if self.asks_related || subscription.through {
+            for (key, version) in self.related_versions(key) {
+                let _written = writeln!(text, "    {} related {key} {}", version.committed, told(version));
+            }
         }
         let mut lines = Vec::new();
         for entry in &self.case.watched.log {
@@ -554,11 +582,16 @@ fn stamp(row: &Value) -> i64 {
     row.get("stamp").and_then(Value::as_i64).unwrap_or(-1)
 }
 
+/// Who wrote what, in a line.
+fn told(version: &Version) -> String {
+    format!("{} by {} {}", version.operation, version.writer, version.row.as_ref().map(short).unwrap_or_default())
+}
+
 /// A row without its long values.
 fn short(row: &Value) -> String {
     let show = |name: &str| row.get(name).map(|value| format!("{name}={value}"));
     let note = row.get("note").map(|note| if note.is_null() { "note=null" } else { "note=…" }.to_owned());
-    ["stamp", "team", "level", "owner", "n"].into_iter().filter_map(show).chain(note).collect::<Vec<_>>().join(" ")
+    ["stamp", "team", "level", "owner", "n", "folder", "doc"].into_iter().filter_map(show).chain(note).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

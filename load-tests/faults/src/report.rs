@@ -61,6 +61,12 @@ impl Report {
         self.rows.len()
     }
 
+    /// The first findings, each with the story of its row.
+    #[must_use]
+    pub fn findings(&self, most: usize) -> String {
+        self.findings.iter().take(most).map(|finding| format!("{:?}: {}\n", finding.wrong, finding.text)).collect()
+    }
+
     /// The table.
     #[must_use]
     pub fn table(&self) -> String {

@@ -195,7 +195,10 @@ impl Run {
             let arrived = |watched: &Watched| {
                 watched.subscription.aggregate || !self.is_allowed(client, watched) || watched.marker().is_some_and(|n| n >= marker)
             };
-            all &= client.until(deadline, arrived).await;
+            if !client.until(deadline, arrived).await {
+                all = false;
+                client.with_watched(|all| all.iter().filter(|watched| !arrived(watched)).for_each(|late| say(&client.late(late, marker))));
+            }
         }
         Ok(all)
     }

@@ -6,11 +6,28 @@
 use serde_json::Value;
 
 use super::{Judge, Wrong};
+use crate::history::Version;
 use crate::client::THROUGH;
 use crate::clock::Moment;
 use crate::relation::Truth;
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    /// All versions of the rows that some version of `key` was related to, for the story.
+    pub(super) fn related_versions(&self, key: &str) -> Vec<(&'a String, &'a Version)> {
+        let relation = self.case.watched.subscription.relation();
+        let field = |version: &'a Version, name| version.row.as_ref().and_then(|row| row.get(name)).filter(|value| !value.is_null());
+        let is = |id: &Value, key: &str| serde_json::to_string(id).is_ok_and(|id| id == key);
+        let own: Vec<&Value> = self.versions(key).iter().filter_map(|version| field(version, relation.key)).collect();
+        let related = self.case.history.of(relation.to).into_iter().flatten().filter(|(to, versions)| {
+            if relation.many {
+                versions.iter().any(|version| field(version, relation.key).is_some_and(|id| is(id, key)))
+            } else {
+                own.iter().any(|id| is(id, to))
+            }
+        });
+        related.flat_map(|(to, versions)| versions.iter().map(move |version| (to, version))).collect()
+    }
+
     /// Holds the related row in `row`, which shows the version at `index`, against what it can have been.
     pub(super) fn check_related(&mut self, at: Moment, key: &str, index: usize, row: &Value) {
         let subscription = &self.case.watched.subscription;

@@ -75,12 +75,16 @@ fn wrongs(log: Vec<Entry>, held: &[Held]) -> Vec<Wrong> {
 }
 
 fn wrongs_of(subscription: Subscription, log: Vec<Entry>, held: &[Held], deleted: &[Ended]) -> Vec<Wrong> {
+    wrongs_known(subscription, log, held, deleted, &Known::default())
+}
+
+fn wrongs_known(subscription: Subscription, log: Vec<Entry>, held: &[Held], deleted: &[Ended], known: &Known) -> Vec<Wrong> {
     let history = History::default();
     let watched = Watched::of(subscription, log);
     let user = User::of("u");
     let versions = versions();
     let case =
-        Case { history: &history, versions: &versions, user: &user, held, related: &[], deleted, at: 1000, checked: 0, watched: &watched };
+        Case { history: &history, versions: &versions, user: &user, held, related: &[], deleted, at: 1000, known, checked: 0, watched: &watched };
     kinds(judge(&case).0)
 }
 
@@ -167,6 +171,29 @@ fn a_right_counts_only_while_it_holds() {
     // Committed at 10: the right ended behind that, or before it.
     assert_eq!(wrongs(log(), &ended(15)), []);
     assert_eq!(wrongs(log(), &ended(5)), [Wrong::Leaked]);
+}
+
+#[test]
+fn a_node_that_has_told_of_something_knows_all_rights_that_ended_before() {
+    let ended = [Held { until: Some(25), ..red() }, Held { from: 24, until: None, grant: None }];
+    // What was told on an earlier connection proves nothing about this one.
+    let told = |again: Option<Moment>| {
+        let other = vec![content(41, false, row(4, "red"))].into_iter();
+        let began = again.map(|at| Entry { at, what: What::Began { proven: at } });
+        let other = Watched::of(plain(), other.chain(began).collect());
+        Known::of([&other].into_iter(), |stamp| Some(stamp * 10))
+    };
+    let late = || Subscription { collection: 2, ..plain() };
+    let asked = |at| vec![Entry { at: at + 2, what: What::Init { asked: Some(at), rows: vec![row(2, "red")] } }];
+    let unasked = |at| vec![Entry { at, what: What::Init { asked: None, rows: vec![row(2, "red")] } }];
+    let shown = |at| vec![content(at, false, row(4, "red"))];
+    for (log, leaks) in
+        [(asked(40), false), (asked(43), true), (unasked(41), false), (unasked(43), true), (shown(41), false), (shown(43), true)]
+    {
+        let expected = if leaks { vec![Wrong::Leaked] } else { Vec::new() };
+        assert_eq!(wrongs_known(late(), log.clone(), &ended, &[], &told(None)), expected, "{log:?}");
+        assert_eq!(wrongs_known(late(), log, &ended, &[], &told(Some(42))), [], "of another connection");
+    }
 }
 
 #[test]
@@ -267,6 +294,7 @@ fn nothing_reaches_a_connection_whose_token_has_expired() {
             related: &[],
             deleted: &[],
             at: 9 * second,
+            known: &Known::default(),
             checked: 0,
             watched: &watched,
         };
@@ -326,6 +354,7 @@ mod through_a_relation {
             related: &related,
             deleted: &[],
             at: 15 * SECOND,
+            known: &Known::default(),
             checked: 0,
             watched: &watched,
         };

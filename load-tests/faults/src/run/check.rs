@@ -21,7 +21,7 @@ use super::{PATIENCE, Run};
 use crate::client::{Client, Order, Subscription, THROUGH, Watched, What, key_of};
 use crate::clock::now;
 use crate::grants::{COLLECTIONS, Login};
-use crate::judge::{Case, Finding, Wrong, judge, judge_view};
+use crate::judge::{Case, Finding, Known, Wrong, judge, judge_view, reads};
 use crate::report::Row;
 use crate::rule::Rule;
 use crate::say;
@@ -93,14 +93,17 @@ impl Run {
         let grants = &self.cluster.grants;
         let users = grants.users();
         let at = now();
+        let committed = self.history.committed();
         let mut findings = Vec::new();
         for client in &self.clients {
             let Some(user) = users.get(client.user) else { continue };
             let deleted = if client.login == Login::Session { grants.deleted_sessions(client.user) } else { Vec::new() };
             client.with_watched(|all| {
+                let held = |collection| grants.held(client.user, collection, client.login);
+                let telling = |watched: &&Watched| !watched.subscription.aggregate && !reads(&watched.subscription, &held(watched.subscription.collection));
+                let known = Known::of(all.iter().filter(telling), |stamp| committed.get(&stamp).copied());
                 for watched in all.iter() {
                     let subscription = &watched.subscription;
-                    let held = |collection| grants.held(client.user, collection, client.login);
                     let case = Case {
                         history: &self.history,
                         versions: self.history.of(subscription.collection_name()).unwrap_or(&empty),
@@ -109,6 +112,7 @@ impl Run {
                         related: &subscription.related().map(held).unwrap_or_default(),
                         deleted: &deleted,
                         at,
+                        known: &known,
                         checked: self.checked,
                         watched,
                     };

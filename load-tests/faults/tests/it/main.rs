@@ -23,6 +23,6 @@ mod mix {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let report = runtime.block_on(run(&options, &Tasks::new())).unwrap();
         assert!(report.faults() >= 3, "too slow to be a test:\n{}", report.table());
-        assert!(!report.failed(), "replay with `faults --seed {}`:\n{}", report.seed, report.table());
+        assert!(!report.failed(), "replay with `faults --seed {}`:\n{}\n{}", report.seed, report.table(), report.findings(3));
     }
 }
