@@ -373,6 +373,51 @@ async fn identities_hold_as_long_as_their_ground() {
 }
 
 #[tokio::test]
+async fn who_somebody_is_and_what_his_role_may_are_of_one_moment() {
+    let moved = format!("update directus_users set role = '20000000-0000-4000-8000-000000000003' where id = '{EDITOR}'");
+    for second_look in [false, true] {
+        let f = Fixture::start(NEWSROOM).await;
+        let identity = f.token("tok-editor").await.unwrap();
+        // Nobody tells the directory, which reads on when somebody comes whose row is younger than its rules.
+        f.run("delete from directus_permissions where policy = '30000000-0000-4000-8000-000000000003'").await;
+        f.run(&moved).await;
+        let identity = if second_look {
+            let Recheck::Changed(changed) = f.recheck(&identity).await else { panic!("the role is another") };
+            changed
+        } else {
+            f.token("tok-editor").await.unwrap()
+        };
+        assert_eq!(identity.accountability.role, Some("20000000-0000-4000-8000-000000000003".parse().unwrap()));
+        let permissions = f.directory.permissions(&identity.accountability).await.unwrap();
+        assert!(!permissions.allows("articles", access::permission::Action::Read), "its role lost that before");
+        // No row is younger now: nothing is read for who comes again.
+        let statements = f.database.statements(crate::database::Cause::Directory);
+        f.token("tok-editor").await.unwrap();
+        assert_eq!(f.database.statements(crate::database::Cause::Directory), statements);
+    }
+}
+
+#[tokio::test]
+async fn those_whose_rows_changed_are_found_among_all() {
+    let f = Fixture::start(NEWSROOM).await;
+    let (_, session) = f.authenticator.login_session("editor@example.com", &"pw-editor".into(), None, Arc::clone(&f.client)).await.unwrap();
+    let editor = f.token("tok-editor").await.unwrap();
+    let jwt = f.jwt(json!({"id": EDITOR})).await.unwrap();
+    let cookie = f.token(session.access_token.expose_secret()).await.unwrap();
+    let public = f.authenticator.public(Arc::clone(&f.client));
+    let identities = [editor, jwt, cookie, public];
+    let differing = async || f.authenticator.differing(&identities).await.unwrap();
+    assert!(differing().await.is_empty());
+    f.run(&format!("update directus_users set token = 'another' where id = '{EDITOR}'")).await;
+    assert_eq!(differing().await, [0]);
+    f.run(&format!("update directus_users set token = 'tok-editor' where id = '{EDITOR}'")).await;
+    f.run(&format!(r#"delete from directus_sessions where "user" = '{EDITOR}'"#)).await;
+    assert_eq!(differing().await, [2]);
+    f.run(&format!("update directus_users set status = 'suspended' where id = '{EDITOR}'")).await;
+    assert_eq!(differing().await, [0, 1, 2]);
+}
+
+#[tokio::test]
 async fn shares_are_open_in_their_time_and_grant_nothing_here() {
     let f = Fixture::start(NEWSROOM).await;
     let share = Uuid::new_v4();

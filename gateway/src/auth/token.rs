@@ -40,8 +40,10 @@ impl Authenticator {
         if token.is_empty() || token.chars().count() > MAX_STATIC_TOKEN || token.contains('\0') {
             return Err(AuthError::InvalidCredentials);
         }
-        let row =
-            self.database.query_one(&statement("select id, role, status, xmin::text as xmins from directus_users where token = $1", [text(token)])).await?;
+        let row = self
+            .database
+            .query_one(&statement("select id, role, status, xmin::text as xmins from directus_users where token = $1", [text(token)]))
+            .await?;
         let row = row.ok_or(AuthError::InvalidCredentials)?;
         if !is_active(&row)? {
             return Err(AuthError::Suspended);

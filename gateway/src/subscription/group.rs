@@ -331,7 +331,9 @@ impl View {
                     let projection = Projection::compile(level).ok().filter(|_| !meta);
                     Self::Local { membership, projection, order: Order::compile(level).ok(), meta }
                 }
-                Err(_) => Self::Remembered { keys: Remembered::default(), prefilter: Membership::prefilter(level).ok(), meta, overflown: false },
+                Err(_) => {
+                    Self::Remembered { keys: Remembered::default(), prefilter: Membership::prefilter(level).ok(), meta, overflown: false }
+                }
             },
         }
     }

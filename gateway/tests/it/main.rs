@@ -35,3 +35,5 @@ mod remembered;
 mod resume;
 #[cfg(test)]
 mod rfc6455;
+#[cfg(test)]
+mod rights;

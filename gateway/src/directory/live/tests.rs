@@ -1,6 +1,7 @@
 //! The directory against a real Postgres with the tables of both versions.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use access::permission::Action;
 use access::schema::{Accounting, ColumnDefault, FieldType, RelationKind, Special};
@@ -215,6 +216,45 @@ async fn changes_of_access_count_at_once() {
     run(&database, "delete from directus_access where role = '20000000-0000-4000-8000-000000000003'").await;
     assert!(directory.apply("directus_access").await.unwrap());
     assert!(!directory.permissions(&session).await.unwrap().allows("articles", Action::Read));
+}
+
+/// While it looks for the first time the rules change again.
+struct Restless {
+    database: Database,
+    directory: Arc<Directory>,
+    looks: Arc<AtomicU64>,
+    in_force_before: Arc<AtomicU64>,
+}
+
+impl Bearers for Restless {
+    fn look_again(&self) -> BoxFuture<'_, Result<Conclusion, DatabaseError>> {
+        Box::pin(async {
+            if self.looks.fetch_add(1, Ordering::SeqCst) == 0 {
+                run(&self.database, "delete from directus_permissions where collection = 'tags'").await;
+            }
+            let (directory, before) = (Arc::clone(&self.directory), Arc::clone(&self.in_force_before));
+            let conclusion: Conclusion = Box::new(move || before.store(directory.revision(), Ordering::SeqCst));
+            Ok(conclusion)
+        })
+    }
+}
+
+#[tokio::test]
+async fn new_rules_hold_from_a_moment_at_which_all_bearers_were_looked_at() {
+    let (database, directory) = load(NEWSROOM_11).await;
+    let (looks, in_force_before) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+    let (of_looks, of_before) = (Arc::clone(&looks), Arc::clone(&in_force_before));
+    let bearers = Restless { database: database.clone(), directory: Arc::clone(&directory), looks: of_looks, in_force_before: of_before };
+    directory.watched_by(Box::new(bearers));
+    assert!(!directory.confirm().await.unwrap(), "nothing has changed");
+    assert!(!directory.apply("directus_permissions").await.unwrap() && looks.load(Ordering::SeqCst) == 0);
+    let values =
+        "('tags', 'read', '*', '30000000-0000-4000-8000-000000000003'), ('pages', 'read', '*', '30000000-0000-4000-8000-000000000003')";
+    run(&database, &format!("insert into directus_permissions (collection, action, fields, policy) values {values}")).await;
+    assert!(directory.confirm().await.unwrap());
+    assert_eq!((looks.load(Ordering::SeqCst), in_force_before.load(Ordering::SeqCst), directory.revision()), (2, 1, 2));
+    let permissions = directory.permissions(&who(&directory, 3, Some(3))).await.unwrap();
+    assert!(permissions.allows("pages", Action::Read) && !permissions.allows("tags", Action::Read));
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@
 use serde_json::Value;
 
 use super::{Judge, Wrong};
-use crate::history::Version;
 use crate::client::THROUGH;
 use crate::clock::Moment;
+use crate::history::Version;
 use crate::relation::Truth;
 
 impl<'a> Judge<'a> {

@@ -83,8 +83,18 @@ fn wrongs_known(subscription: Subscription, log: Vec<Entry>, held: &[Held], dele
     let watched = Watched::of(subscription, log);
     let user = User::of("u");
     let versions = versions();
-    let case =
-        Case { history: &history, versions: &versions, user: &user, held, related: &[], deleted, at: 1000, known, checked: 0, watched: &watched };
+    let case = Case {
+        history: &history,
+        versions: &versions,
+        user: &user,
+        held,
+        related: &[],
+        deleted,
+        at: 1000,
+        known,
+        checked: 0,
+        watched: &watched,
+    };
     kinds(judge(&case).0)
 }
 

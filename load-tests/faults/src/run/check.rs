@@ -100,7 +100,9 @@ impl Run {
             let deleted = if client.login == Login::Session { grants.deleted_sessions(client.user) } else { Vec::new() };
             client.with_watched(|all| {
                 let held = |collection| grants.held(client.user, collection, client.login);
-                let telling = |watched: &&Watched| !watched.subscription.aggregate && !reads(&watched.subscription, &held(watched.subscription.collection));
+                let telling = |watched: &&Watched| {
+                    !watched.subscription.aggregate && !reads(&watched.subscription, &held(watched.subscription.collection))
+                };
                 let known = Known::of(all.iter().filter(telling), |stamp| committed.get(&stamp).copied());
                 for watched in all.iter() {
                     let subscription = &watched.subscription;

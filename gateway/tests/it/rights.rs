@@ -1,0 +1,60 @@
+//! Rights and identities that change together: nobody has, even for an instant, what nobody ever granted him.
+
+use anyhow::{Context as _, ensure};
+use serde_json::json;
+use service_runtime::guarded_process::Signal;
+use service_runtime::testkit::PrivateRedis;
+
+use crate::conformance::{Baseline, Fixture};
+use crate::harness::gateway::Program;
+use crate::harness::run;
+
+/// A user in role `from`, who may read article 900, and role `to`, which may read nothing.
+const PEOPLE: &str = r#"
+    insert into directus_roles (id, name) values ('fa000000-0000-4000-8000-000000000101', 'from'), ('fa000000-0000-4000-8000-000000000102', 'to');
+    insert into directus_policies (id, name)
+        values ('fa000000-0000-4000-8000-000000000201', 'from'), ('fa000000-0000-4000-8000-000000000202', 'to');
+    insert into directus_access (id, role, policy, sort)
+        values ('fa000000-0000-4000-8000-000000000301', 'fa000000-0000-4000-8000-000000000101', 'fa000000-0000-4000-8000-000000000201', 1),
+               ('fa000000-0000-4000-8000-000000000302', 'fa000000-0000-4000-8000-000000000102', 'fa000000-0000-4000-8000-000000000202', 1);
+    insert into directus_permissions (collection, action, fields, permissions, policy)
+        values ('articles', 'read', '*', '{"id": {"_eq": 900}}', 'fa000000-0000-4000-8000-000000000201');
+    insert into directus_users (id, email, token, status, role)
+        values ('fa000000-0000-4000-8000-000000000001', 'x@example.com', 'moved-user-000000', 'active', 'fa000000-0000-4000-8000-000000000101');
+    insert into articles (id, title) values (900, 'one'), (901, 'two');"#;
+
+#[test]
+fn who_leaves_a_role_does_not_get_what_the_role_gets_afterwards() {
+    run(async {
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let sql = database.connect().await?;
+        sql.batch_execute(PEOPLE).await?;
+        let redis = PrivateRedis::start(&[]).await.context("redis-server")?;
+        let worker = Program::worker(&database, redis.url())?.lead().await?;
+        let node = Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url()).listen().await?;
+        let mut socket = node.connect("moved-user-000000").await?;
+        let query = json!({"fields": ["id", "title"]});
+        let init = socket.ask(json!({"type": "subscribe", "collection": "articles", "uid": "s", "query": query})).await?;
+        ensure!(init["data"] == json!([{"id": 900, "title": "one"}]), "{init}");
+        worker.signal(Signal::STOP)?;
+        // What the node hears of first makes it read all rights, the last change among them.
+        for change in [
+            "insert into directus_permissions (collection, action, fields, policy) values ('tags', 'read', '*', 'fa000000-0000-4000-8000-000000000202')",
+            "update directus_users set role = 'fa000000-0000-4000-8000-000000000102' where email = 'x@example.com'",
+            "update directus_permissions set permissions = '{}' where policy = 'fa000000-0000-4000-8000-000000000201'",
+        ] {
+            sql.batch_execute(change).await?;
+        }
+        worker.signal(Signal::CONT)?;
+        loop {
+            let message = socket.next().await?;
+            if message["uid"] == "s" {
+                ensure!(message["error"]["code"] == "FORBIDDEN", "{message}");
+                break;
+            }
+        }
+        node.stop().await?;
+        drop((worker, sql, redis));
+        database.drop().await
+    });
+}
