@@ -180,7 +180,7 @@ impl Directory {
     pub fn covers(&self, xmins: &str) -> bool {
         let moment = self.confirmed.load();
         let mut xmins = xmins.split(',').peekable();
-        xmins.peek().is_some() && xmins.all(|xmin| xmin.parse().is_ok_and(|xmin| moment.snapshot.contains_row(xmin)))
+        xmins.peek().is_some() && xmins.all(|xmin| xmin.parse().is_ok_and(|xmin| moment.snapshot.follows_row(xmin)))
     }
 
     /// Makes sure that the access rules in force are those of a moment after this call. Returns whether others had to be read.
