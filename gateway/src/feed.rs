@@ -48,10 +48,16 @@ pub async fn watch(control: &FeedControl) -> Result<(), BusError> {
 pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shutdown: CancellationToken) {
     access_change::watch_concerns(&state).await;
     let (mut last, mut planned) = (None, state.directory.revision());
+    let mut revisions = state.directory.watch();
     loop {
-        // Both are cancel-safe: an item that was not returned is returned by the next call.
+        // All are cancel-safe: an item that was not returned is returned by the next call.
         let item = tokio::select! {
             item = items.next() => item,
+            // Somebody who authenticated was first to read a change.
+            Ok(()) = revisions.changed() => {
+                access_change::plan_again(&state, &mut planned).await;
+                continue;
+            }
             () = shutdown.cancelled() => return,
         };
         match item {

@@ -4,13 +4,16 @@
 
 use std::sync::Arc;
 
+use access::accountability::Accountability;
+use access::permission::Permissions;
 use change_capture::worker::WorkerControl;
 use service_runtime::{CancellationToken, Tasks};
 
 use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::connection::open::OpenConnections;
-use crate::database::Database;
+use crate::connection::session::Session;
+use crate::database::{Database, DatabaseError};
 use crate::directory::Directory;
 use crate::graphql::Schemas;
 use crate::items::ItemsService;
@@ -18,6 +21,9 @@ use crate::limits::Limits;
 use crate::logs::Hub;
 use crate::metrics::Metrics;
 use crate::subscription::{Queries, Registry};
+
+/// How often rights are worked out because they were replaced meanwhile; rules that never rest must not keep anybody waiting.
+pub(crate) const ATTEMPTS: u32 = 10;
 
 /// A node's parts.
 pub struct Gateway {
@@ -51,4 +57,23 @@ pub struct Gateway {
     pub tasks: Tasks,
     /// Cancelled when the node's own parts end.
     pub shutdown: CancellationToken,
+}
+
+impl Gateway {
+    /// Under whose rights `session` acts now, and what these are: both of one moment.
+    ///
+    /// # Errors
+    /// [`DatabaseError`], when a rule's `.field` variable has to be looked up.
+    pub async fn rights(&self, session: &Session) -> Result<(Arc<Accountability>, Arc<Permissions>), DatabaseError> {
+        let mut attempts = 0;
+        loop {
+            let epoch = self.directory.epoch().await;
+            let accountability = session.accountability();
+            let permissions = self.directory.permissions(&accountability).await?;
+            attempts += 1;
+            if self.directory.is_of(epoch) || attempts >= ATTEMPTS {
+                return Ok((accountability, permissions));
+            }
+        }
+    }
 }

@@ -14,7 +14,7 @@ use tracing::field::Empty;
 use uuid::Uuid;
 
 use super::claims::{NewToken, Signer};
-use super::{AuthError, Identity, Proof, Tokens};
+use super::{AuthError, Identity, Proof, Recheck, Tokens};
 use crate::config::AuthConfig;
 use crate::database::{Cause, Database, DatabaseError, Row};
 use crate::directory::Directory;
@@ -114,7 +114,12 @@ impl Authenticator {
         let (access_token, end) = self.signer.sign(&token, Timestamp::now())?;
         let proof = Proof::AccessToken { session: (how == TokenUse::Session).then(|| Arc::new(session.clone())) };
         let identity = Identity { accountability: Arc::new(accountability), expires_at: Some(end), proof };
-        let identity = self.settled(identity, String::new()).await?.ok_or(AuthError::InvalidCredentials)?;
+        // What it rests on was read a while ago.
+        let identity = match self.recheck(&identity).await? {
+            Recheck::Same => identity,
+            Recheck::Changed(changed) => changed,
+            Recheck::Ended => return Err(AuthError::InvalidCredentials),
+        };
         Ok((identity, Tokens { access_token, refresh_token: session, expires_in: life }))
     }
 

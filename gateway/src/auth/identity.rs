@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use access::accountability::{Accountability, ClientOrigin};
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::database::DatabaseError;
 
@@ -81,6 +81,21 @@ impl Identity {
     #[must_use]
     pub fn public(accountability: Accountability) -> Self {
         Self { accountability: Arc::new(accountability), expires_at: None, proof: Proof::Public }
+    }
+
+    /// Whether both are the same person by the same proof.
+    #[must_use]
+    pub fn rests_on_the_same(&self, other: &Self) -> bool {
+        let (one, another) = (&self.accountability, &other.accountability);
+        let proof = match (&self.proof, &other.proof) {
+            (Proof::Public, Proof::Public) => true,
+            (Proof::StaticToken(one), Proof::StaticToken(other)) => one.expose_secret() == other.expose_secret(),
+            (Proof::AccessToken { session: one }, Proof::AccessToken { session: other }) => {
+                one.as_ref().map(|session| session.expose_secret()) == other.as_ref().map(|session| session.expose_secret())
+            }
+            (Proof::Public | Proof::StaticToken(_) | Proof::AccessToken { .. }, _) => false,
+        };
+        one.user == another.user && one.share == another.share && proof
     }
 
     /// Whether neither a user nor a role stands behind it.

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::authenticator::{Authenticator, optional, statement, text, uuid};
@@ -52,20 +52,24 @@ impl Authenticator {
     /// [`DatabaseError`].
     pub async fn recheck(&self, identity: &Identity) -> Result<Recheck, DatabaseError> {
         for _attempt in 0..SETTLE {
+            let epoch = self.directory.epoch().await;
             let (found, xmins) = self.look(identity).await?;
-            if matches!(found, Recheck::Ended) || self.directory.covers(&xmins) || !self.directory.confirm().await? {
+            if matches!(found, Recheck::Ended) || self.is_settled(epoch, &xmins).await? {
                 return Ok(found);
             }
         }
         Ok(self.look(identity).await?.0)
     }
 
-    /// As [`Authenticator::recheck`], beside whatever access rules are in force: for who sees to that himself. Also gives the
-    /// `xmin` of the rows.
-    ///
-    /// # Errors
-    /// [`DatabaseError`].
-    pub async fn look(&self, identity: &Identity) -> Result<(Recheck, String), DatabaseError> {
+    /// Whether what was read after `epoch`, from rows with these `xmin`, holds together with the rules in force: either the rows
+    /// are older than the rules, or the rules have not changed until after the read. Cost: nothing for old rows.
+    async fn is_settled(&self, epoch: u64, xmins: &str) -> Result<bool, DatabaseError> {
+        let unchanged = self.directory.covers(xmins) || !self.directory.confirm().await?;
+        Ok(unchanged && self.directory.is_of(epoch))
+    }
+
+    /// As [`Authenticator::recheck`], beside whatever access rules are in force. Also gives the `xmin` of the rows.
+    async fn look(&self, identity: &Identity) -> Result<(Recheck, String), DatabaseError> {
         let accountability = &identity.accountability;
         let user = accountability.user;
         let row = match (&identity.proof, user) {
@@ -97,49 +101,44 @@ impl Authenticator {
         Ok((self.compare(identity, uuid(&row, "role")?), row.try_get("xmins")?))
     }
 
-    /// An identity that was just read from rows with these `xmin`, as it is beside the access rules in force; `None` if it has
-    /// ended meanwhile. Cost: nothing where the rows are older than the rules.
-    pub(super) async fn settled(&self, mut identity: Identity, mut xmins: String) -> Result<Option<Identity>, DatabaseError> {
-        for _attempt in 0..SETTLE {
-            if self.directory.covers(&xmins) || !self.directory.confirm().await? {
-                break;
-            }
-            let found;
-            (found, xmins) = self.look(&identity).await?;
-            match found {
-                Recheck::Same => {}
-                Recheck::Changed(changed) => identity = changed,
-                Recheck::Ended => return Ok(None),
-            }
+    /// An identity that was read after `epoch` from rows with these `xmin`, as it is beside the access rules in force; `None` if it
+    /// has ended meanwhile. Cost: nothing where the rows are older than the rules.
+    pub(super) async fn settled(&self, identity: Identity, epoch: u64, xmins: &str) -> Result<Option<Identity>, DatabaseError> {
+        if self.is_settled(epoch, xmins).await? {
+            return Ok(Some(identity));
         }
-        Ok(Some(identity))
+        Ok(match self.recheck(&identity).await? {
+            Recheck::Same => Some(identity),
+            Recheck::Changed(changed) => Some(changed),
+            Recheck::Ended => None,
+        })
     }
 
-    /// The places of those among `identities` that [`Authenticator::look`] may find changed or ended; the others are as they were.
-    /// Cost: one statement for each ten thousand users, and one for as many sessions.
+    /// Those among `identities`, by their places, of which [`Authenticator::recheck`] would say something else than
+    /// [`Recheck::Same`], and what. Cost: one statement for each ten thousand users, and one for as many sessions.
     ///
     /// # Errors
     /// [`DatabaseError`].
-    pub async fn differing(&self, identities: &[Identity]) -> Result<Vec<usize>, DatabaseError> {
+    pub async fn look_at_all(&self, identities: &[Identity]) -> Result<Vec<(usize, Recheck)>, DatabaseError> {
         let users: HashSet<Uuid> = identities.iter().filter_map(|identity| identity.accountability.user).collect();
         let users = self.user_rows(&users.into_iter().collect::<Vec<_>>()).await?;
         let sessions: Vec<&str> = identities.iter().filter_map(session_of).collect();
         let sessions = self.session_rows(&sessions).await?;
-        let is_as_before = |identity: &Identity| {
+        let outcome = |identity: &Identity| {
             let accountability = &identity.accountability;
-            let row = accountability.user.map(|user| users.get(&user));
-            let user = row.is_none_or(|row| {
-                row.is_some_and(|row| {
-                    let token = match &identity.proof {
-                        Proof::StaticToken(token) => row.token.as_deref() == Some(token.expose_secret()),
-                        Proof::AccessToken { .. } | Proof::Public => true,
-                    };
-                    row.active && row.role == accountability.role && token
-                })
-            });
-            user && session_of(identity).is_none_or(|session| sessions.get(session) == Some(&accountability.user))
+            if session_of(identity).is_some_and(|session| sessions.get(session) != Some(&accountability.user)) {
+                return Recheck::Ended;
+            }
+            let Some(user) = accountability.user else { return Recheck::Same };
+            let Some(row) = users.get(&user).filter(|row| row.active) else { return Recheck::Ended };
+            let other_token = |token: &SecretString| row.token.as_deref() != Some(token.expose_secret());
+            match &identity.proof {
+                Proof::StaticToken(token) if other_token(token) => Recheck::Ended,
+                Proof::StaticToken(_) | Proof::AccessToken { .. } | Proof::Public => self.compare(identity, row.role),
+            }
         };
-        Ok(identities.iter().enumerate().filter(|(_, identity)| !is_as_before(identity)).map(|(place, _)| place).collect())
+        let all = identities.iter().map(outcome).enumerate();
+        Ok(all.filter(|(_, outcome)| !matches!(outcome, Recheck::Same)).collect())
     }
 
     async fn user_rows(&self, users: &[Uuid]) -> Result<HashMap<Uuid, UserRow>, DatabaseError> {

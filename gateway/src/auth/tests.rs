@@ -406,15 +406,20 @@ async fn those_whose_rows_changed_are_found_among_all() {
     let cookie = f.token(session.access_token.expose_secret()).await.unwrap();
     let public = f.authenticator.public(Arc::clone(&f.client));
     let identities = [editor, jwt, cookie, public];
-    let differing = async || f.authenticator.differing(&identities).await.unwrap();
+    let differing = async || {
+        let found = f.authenticator.look_at_all(&identities).await.unwrap();
+        found.into_iter().map(|(place, outcome)| (place, matches!(outcome, Recheck::Ended))).collect::<Vec<_>>()
+    };
     assert!(differing().await.is_empty());
     f.run(&format!("update directus_users set token = 'another' where id = '{EDITOR}'")).await;
-    assert_eq!(differing().await, [0]);
+    assert_eq!(differing().await, [(0, true)]);
     f.run(&format!("update directus_users set token = 'tok-editor' where id = '{EDITOR}'")).await;
     f.run(&format!(r#"delete from directus_sessions where "user" = '{EDITOR}'"#)).await;
-    assert_eq!(differing().await, [2]);
+    assert_eq!(differing().await, [(2, true)]);
+    f.run(&format!("update directus_users set role = null where id = '{EDITOR}'")).await;
+    assert_eq!(differing().await, [(0, false), (1, false), (2, true)]);
     f.run(&format!("update directus_users set status = 'suspended' where id = '{EDITOR}'")).await;
-    assert_eq!(differing().await, [0, 1, 2]);
+    assert_eq!(differing().await, [(0, true), (1, true), (2, true)]);
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ impl Authenticator {
         if token.is_empty() || token.chars().count() > MAX_STATIC_TOKEN || token.contains('\0') {
             return Err(AuthError::InvalidCredentials);
         }
+        let epoch = self.directory.epoch().await;
         let row = self
             .database
             .query_one(&statement("select id, role, status, xmin::text as xmins from directus_users where token = $1", [text(token)]))
@@ -50,14 +51,16 @@ impl Authenticator {
         }
         let person = Person { user: uuid(&row, "id")?, role: uuid(&row, "role")?, share: None };
         let identity = self.identity(person, client, None, Proof::StaticToken(Arc::new(SecretString::from(token))));
-        let xmins = row.try_get("xmins").map_err(DatabaseError::from)?;
-        self.settled(identity, xmins).await?.ok_or(AuthError::InvalidCredentials)
+        let xmins: &str = row.try_get("xmins").map_err(DatabaseError::from)?;
+        self.settled(identity, epoch, xmins).await?.ok_or(AuthError::InvalidCredentials)
     }
 
     async fn access_token(&self, claims: Claims, client: Arc<ClientOrigin>) -> Result<Identity, AuthError> {
+        let epoch = self.directory.epoch().await;
         let (person, xmins) = self.person(&claims).await?;
         let proof = Proof::AccessToken { session: claims.session.map(|session| Arc::new(SecretString::from(session))) };
-        self.settled(self.identity(person, client, claims.expires_at, proof), xmins).await?.ok_or(AuthError::InvalidToken)
+        let identity = self.identity(person, client, claims.expires_at, proof);
+        self.settled(identity, epoch, &xmins).await?.ok_or(AuthError::InvalidToken)
     }
 
     /// The person of a genuine token, as long as user, share and session still are what it says, and the `xmin` of the rows that

@@ -35,8 +35,7 @@ async fn operate(state: &Gateway, session: &Session, collection: &str, request: 
         return Err(ClientError::InvalidCollection);
     }
     let singleton = known.is_some_and(|collection| collection.singleton);
-    let accountability = session.accountability();
-    let permissions = state.directory.permissions(&accountability).await?;
+    let (accountability, permissions) = state.rights(session).await?;
     let context = ItemsContext { accountability, permissions, schema, unanswered: false };
     let or_null = |value: Option<Value>| value.unwrap_or(Value::Null);
     let answer = match request {

@@ -56,8 +56,9 @@ async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId,
     let raw = Value::Object(message.query);
     let mut request = None;
     for _attempt in 0..ATTEMPTS {
-        let accountability = session.accountability();
-        let permissions = state.directory.permissions(&accountability).await?;
+        // Before the permissions are looked at: what changes later is seen below.
+        let revision = state.directory.revision();
+        let (accountability, permissions) = state.rights(session).await?;
         let schema = state.directory.schema();
         let request = match &request {
             Some(request) => Arc::clone(request),
@@ -108,7 +109,13 @@ async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId,
             return Ok(());
         }
         match state.subscriptions.activate(session, &request, id, start).await {
-            Activation::Live => return Ok(()),
+            Activation::Live => {
+                if state.directory.revision() != revision || !Arc::ptr_eq(&session.accountability(), &accountability) {
+                    // Whoever followed the change may not have found this subscription yet.
+                    crate::subscription::refresh(state, Some(session.id())).await;
+                }
+                return Ok(());
+            }
             Activation::Again => {
                 state.subscriptions.remove(session.id(), id).await;
                 if matches!(from, Origin::Position(_)) {

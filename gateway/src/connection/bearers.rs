@@ -1,6 +1,6 @@
 //! All open identities, looked at again at once, before new access rules are put in force.
 //!
-//! It must never ask the database once per connection: only those whose rows say something else are looked at by themselves.
+//! It must never ask the database once per connection.
 //! Cost: two statements for ten thousand connections.
 
 use std::sync::{Arc, Weak};
@@ -8,8 +8,9 @@ use std::sync::{Arc, Weak};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use crate::auth::{Authenticator, Identity};
+use crate::auth::{Authenticator, Identity, Recheck};
 use crate::connection::open::OpenConnections;
+use crate::connection::session::Session;
 use crate::database::DatabaseError;
 use crate::directory::{Bearers, Conclusion};
 
@@ -36,18 +37,30 @@ impl OpenIdentities {
         let sessions = connections.sessions();
         let (identities, revisions): (Vec<Identity>, Vec<u64>) = sessions.iter().map(|session| session.present()).unzip();
         let mut found = Vec::new();
-        for place in authenticator.differing(&identities).await? {
-            let (Some(session), Some(identity), Some(revision)) = (sessions.get(place), identities.get(place), revisions.get(place)) else {
-                continue;
-            };
-            found.push((Arc::clone(session), *revision, authenticator.look(identity).await?.0));
+        for (place, outcome) in authenticator.look_at_all(&identities).await? {
+            if let (Some(session), Some(identity), Some(revision)) = (sessions.get(place), identities.get(place), revisions.get(place)) {
+                found.push((Arc::clone(session), identity.clone(), *revision, outcome));
+            }
         }
         Ok(Box::new(move || {
-            for (session, revision, outcome) in found {
-                // Who has another identity by now was authenticated after the look began, and looks again for itself.
-                let _current = session.conclude(revision, outcome);
+            for (session, identity, revision, outcome) in found {
+                conclude(&session, &identity, revision, &outcome);
+                // The look compared with the rules before.
+                session.revise(&authenticator);
             }
         }))
+    }
+}
+
+/// Puts the outcome of a look at `identity` into effect, unless the connection has proved to be somebody else meanwhile: that was
+/// after the look began, and whoever proves something then looks again for himself.
+fn conclude(session: &Session, identity: &Identity, mut revision: u64, outcome: &Recheck) {
+    while !session.conclude(revision, outcome.clone()) {
+        let (present, number) = session.present();
+        if !present.rests_on_the_same(identity) {
+            return;
+        }
+        revision = number;
     }
 }
 

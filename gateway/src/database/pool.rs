@@ -23,9 +23,9 @@ const PREPARED_PER_CONNECTION: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
-/// Between the statements of a transaction nobody is waited for: only a node that is frozen or cut off is idle so long, and
-/// what it has locked must not hold up the others.
-const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
+/// Between two statements a transaction waits at most for a hash or for a second connection, which is bounded like a statement. Who
+/// is idle for so much longer is frozen or cut off, and what he has locked must not hold up the others.
+const IDLE_MARGIN: Duration = Duration::from_secs(5);
 
 pub(super) type Pool = managed::Pool<ConnectionManager>;
 pub(super) type PooledConnection = managed::Object<ConnectionManager>;
@@ -63,7 +63,7 @@ impl ConnectionManager {
         let setup = format!(
             "set statement_timeout = {statement}; set idle_in_transaction_session_timeout = {}; set timezone = 'UTC'; set extra_float_digits = 1; \
              set datestyle = 'ISO, MDY'; set intervalstyle = 'postgres'; set bytea_output = 'hex'; set client_min_messages = 'warning'",
-            IDLE_IN_TRANSACTION.as_millis()
+            statement.saturating_add(IDLE_MARGIN.as_millis())
         );
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         Self { inner: deadpool_postgres::Manager::from_config(connection, config.connection.tls.connector(), recycling), setup, generation }

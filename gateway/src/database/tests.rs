@@ -68,7 +68,7 @@ async fn connections_are_set_up() {
     let names = ["timezone", "statement_timeout", "idle_in_transaction_session_timeout", "application_name"];
     let show = names.map(|name| format!("current_setting('{name}')")).join(", ");
     let row = database.query_one(&sql(&format!("select {show}"))).await.unwrap().unwrap();
-    assert_eq!([0, 1, 2, 3].map(|place| row.get::<_, &str>(place)), ["UTC", "1500ms", "5s", "tidegate-gateway"]);
+    assert_eq!([0, 1, 2, 3].map(|place| row.get::<_, &str>(place)), ["UTC", "1500ms", "6500ms", "tidegate-gateway"]);
 }
 
 #[tokio::test]

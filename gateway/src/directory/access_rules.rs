@@ -53,16 +53,16 @@ struct Policy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Moment {
     pub(super) snapshot: Snapshot,
-    /// Equal only where no row was written or deleted in between: `xmin` grows with every change, or the number of rows falls.
+    /// Of keys and `xmin` of all rows: equal only where none was written or deleted in between.
     pub(super) print: String,
 }
 
 /// The columns of a [`Moment`].
 const MOMENT: &str = "pg_current_snapshot()::text as snapshot, concat_ws(' ', \
-    (select (count(*), sum(xmin::text::bigint))::text from directus_roles), \
-    (select (count(*), sum(xmin::text::bigint))::text from directus_policies), \
-    (select (count(*), sum(xmin::text::bigint))::text from directus_access), \
-    (select (count(*), sum(xmin::text::bigint))::text from directus_permissions)) as print";
+    (select (count(*), sum(hashtextextended(concat(id, ' ', xmin), 0)::numeric))::text from directus_roles), \
+    (select (count(*), sum(hashtextextended(concat(id, ' ', xmin), 0)::numeric))::text from directus_policies), \
+    (select (count(*), sum(hashtextextended(concat(id, ' ', xmin), 0)::numeric))::text from directus_access), \
+    (select (count(*), sum(hashtextextended(concat(id, ' ', xmin), 0)::numeric))::text from directus_permissions)) as print";
 
 /// The rows of each table as a JSON array.
 const ROWS: &str = r#"(select coalesce(json_agg(json_build_object('id', id, 'parent', parent)), '[]')::text from directus_roles) as roles,

@@ -8,6 +8,7 @@
 //! Cost: [`Directory::schema`] is one atomic load. A reload reads the catalog or the access tables whole; reloads run one at
 //! a time, and all requests that arrive while one runs share the next.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use access::accountability::{Accountability, ClientOrigin};
@@ -37,7 +38,7 @@ const SETTLE: u32 = 5;
 
 /// Whoever holds identities that were authenticated earlier.
 pub trait Bearers: Send + Sync {
-    /// Looks again at all of them, and gives what puts that into effect, at once and without waiting.
+    /// Looks again at all of them, and gives what puts that into effect, at once and without waiting, behind the new rules.
     fn look_again(&self) -> BoxFuture<'_, Result<Conclusion, DatabaseError>>;
 }
 
@@ -58,6 +59,8 @@ pub struct Directory {
     state: ArcSwap<State>,
     /// The last moment at which the access rules of `state` were seen to be the ones that hold.
     confirmed: ArcSwap<Moment>,
+    /// Odd while state, moment and identities are replaced.
+    swaps: AtomicU64,
     bearers: OnceLock<Box<dyn Bearers>>,
     revision: watch::Sender<u64>,
     requests: Mutex<Requests>,
@@ -129,6 +132,7 @@ impl Directory {
             options,
             state: ArcSwap::from_pointee(state),
             confirmed: ArcSwap::from_pointee(moment),
+            swaps: AtomicU64::new(0),
             bearers: OnceLock::new(),
             revision: watch::Sender::new(1),
             requests: Mutex::default(),
@@ -208,6 +212,28 @@ impl Directory {
     /// [`DatabaseError`], when a rule's `.field` variable has to be looked up.
     pub async fn permissions(&self, accountability: &Accountability) -> Result<Arc<Permissions>, DatabaseError> {
         self.derived.permissions(&self.state.load_full(), &self.database, accountability).await
+    }
+
+    /// Names what is in force: rules and the identities of all bearers. Waits, some milliseconds at most, while they are replaced.
+    pub async fn epoch(&self) -> u64 {
+        loop {
+            let swaps = self.swaps.load(Ordering::SeqCst);
+            if swaps.is_multiple_of(2) {
+                return swaps;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Whether nothing was replaced since [`Directory::epoch`] gave `epoch`.
+    #[must_use]
+    pub fn is_of(&self, epoch: u64) -> bool {
+        self.swaps.load(Ordering::SeqCst) == epoch
+    }
+
+    /// Values that rules look up may have changed.
+    pub fn forget_lookups(&self) {
+        self.derived.forget_lookups();
     }
 
     /// The values of variables for one resolution. With `as_user`, `paths` are looked up under these permissions and
@@ -333,12 +359,15 @@ impl Directory {
         }
         let looked_at = LookedAt::new(&schema, &access);
         let revision = old.revision + 1;
-        if let Some((moment, looked)) = conclusion {
-            looked();
-            self.confirmed.store(Arc::new(moment));
-        }
+        // From here on nothing waits.
+        let swap = Swap::begin(&self.swaps);
         self.state.store(Arc::new(State { revision, schema, source, access, looked_at }));
         self.derived.forget_rules();
+        if let Some((moment, looked)) = conclusion {
+            self.confirmed.store(Arc::new(moment));
+            looked();
+        }
+        drop(swap);
         self.revision.send_replace(revision);
         Ok(true)
     }
@@ -360,6 +389,8 @@ impl Directory {
             self.metrics.access_reloads.inc();
             let (read, moment) = AccessRules::load(&self.database).await?;
             if read == *old.access {
+                // They may have been others in between.
+                self.swaps.fetch_add(2, Ordering::SeqCst);
                 self.confirmed.store(Arc::new(moment));
                 return Ok(None);
             }
@@ -411,6 +442,22 @@ impl Parts {
             confirm: self.confirm || other.confirm,
             lookups: self.lookups || other.lookups,
         }
+    }
+}
+
+/// While it lives, what is in force is being replaced.
+struct Swap<'a>(&'a AtomicU64);
+
+impl<'a> Swap<'a> {
+    fn begin(swaps: &'a AtomicU64) -> Self {
+        swaps.fetch_add(1, Ordering::SeqCst);
+        Self(swaps)
+    }
+}
+
+impl Drop for Swap<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 

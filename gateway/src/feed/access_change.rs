@@ -5,12 +5,16 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use change_event::{ChangeEvent, Operation, RowChange};
 use serde_json::Value;
+use service_runtime::Backoff;
 use uuid::Uuid;
 
+use crate::connection::endpoint::EndpointKind;
 use crate::connection::session::Session;
+use crate::database::DatabaseError;
 use crate::state::Gateway;
 use crate::subscription;
 
@@ -20,10 +24,17 @@ const DECISIVE: [&str; 3] = ["status", "role", "token"];
 /// Applies one event. `planned` is the revision of the directory that all subscriptions were last planned with: somebody else may
 /// have been first to read what the event changed.
 pub(super) async fn apply(state: &Arc<Gateway>, event: &Arc<ChangeEvent>, planned: &mut u64) {
-    let changed = state.directory.apply_event(event).await.unwrap_or_else(|error| {
-        tracing::error!(%error, collection = &*event.collection, "a change of schema or access could not be read");
-        true
-    });
+    let mut backoff = patience();
+    let changed = loop {
+        match state.directory.apply_event(event).await {
+            Ok(changed) => break changed,
+            Err(error) if may_answer_later(state, &mut backoff, &error).await => {}
+            Err(error) => {
+                tracing::error!(%error, collection = &*event.collection, "a change of schema or access could not be read");
+                break true;
+            }
+        }
+    };
     match &*event.collection {
         "directus_users" => users(state, event).await,
         "directus_sessions" => sessions(state, event).await,
@@ -35,13 +46,48 @@ pub(super) async fn apply(state: &Arc<Gateway>, event: &Arc<ChangeEvent>, planne
         }
         _ => {}
     }
-    let revision = state.directory.revision();
-    if changed || revision != *planned {
-        *planned = revision;
-        watch_concerns(state).await;
-        subscription::refresh(state, None).await;
+    if changed {
+        *planned = 0;
     }
+    plan_again(state, planned).await;
     state.subscriptions.barrier().await;
+}
+
+/// Plans all subscriptions with what the directory holds, unless `planned` says that they are.
+pub(super) async fn plan_again(state: &Arc<Gateway>, planned: &mut u64) {
+    let revision = state.directory.revision();
+    if revision == *planned {
+        return;
+    }
+    *planned = revision;
+    watch_concerns(state).await;
+    // What was looked up before it was heard of may have changed since.
+    state.directory.forget_lookups();
+    for session in state.connections.sessions() {
+        session.revise(&state.authenticator);
+        if session.kind() == EndpointKind::Logs && !session.accountability().admin {
+            state.logs.leave(session.id());
+        }
+    }
+    subscription::refresh(state, None).await;
+}
+
+/// How long the database is waited for.
+const fn patience() -> Backoff {
+    Backoff::new(Duration::from_millis(50), Duration::from_secs(2))
+}
+
+/// Waits if what went wrong is that the database does not answer: without it nobody knows who may see what comes next, and what
+/// comes waits. `false`: waiting does not help, or the node is about to end.
+async fn may_answer_later(state: &Gateway, backoff: &mut Backoff, error: &DatabaseError) -> bool {
+    if !matches!(error, DatabaseError::Unavailable(_) | DatabaseError::Busy | DatabaseError::Timeout) {
+        return false;
+    }
+    tracing::warn!(%error, "rights cannot be read; nothing is told until they are");
+    tokio::select! {
+        () = backoff.wait() => true,
+        () = state.shutdown.cancelled() => false,
+    }
 }
 
 /// Subscribes to what the rules of now look through (`$CURRENT_USER.team.name`), so that a change there is heard.
@@ -57,8 +103,12 @@ pub(super) async fn watch_concerns(state: &Gateway) {
 
 /// Everything may have changed.
 pub(super) async fn everything(state: &Arc<Gateway>) {
-    if let Err(error) = state.directory.reload().await {
-        tracing::error!(%error, "schema and access could not be read again");
+    let mut backoff = patience();
+    while let Err(error) = state.directory.reload().await {
+        if !may_answer_later(state, &mut backoff, &error).await {
+            tracing::error!(%error, "schema and access could not be read again");
+            break;
+        }
     }
     recheck(state, |_| true).await;
     watch_concerns(state).await;

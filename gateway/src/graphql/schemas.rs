@@ -64,10 +64,9 @@ pub enum NotPrepared {
 /// [`NotPrepared`].
 pub async fn prepare(
     state: &Gateway,
-    accountability: Arc<Accountability>,
+    (accountability, permissions): (Arc<Accountability>, Arc<Permissions>),
     operation: Operation,
 ) -> Result<(Caller, Prepared), NotPrepared> {
-    let permissions = state.directory.permissions(&accountability).await.map_err(|error| NotPrepared::Error(error.into()))?;
     let schema = state.graphql.schema(state, &permissions).await.map_err(NotPrepared::Error)?;
     let caller = Caller { accountability, permissions, schema: Arc::clone(&schema) };
     // Introspection is answered by `prepare`, with every type.

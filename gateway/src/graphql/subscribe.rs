@@ -23,7 +23,11 @@ use crate::subscription::{self, Form, Request, SubscriptionId, plan};
 pub(super) async fn run(state: &Arc<Gateway>, session: &Arc<Session>, operations: &Operations, ticket: &Ticket, operation: Operation) {
     // Before the permissions are looked at: what changes later is seen below.
     let revision = state.directory.revision();
-    let (caller, prepared) = match prepare(state, session.accountability(), operation).await {
+    let prepared = match state.rights(session).await {
+        Ok(rights) => prepare(state, rights, operation).await,
+        Err(error) => Err(NotPrepared::Error(error.into())),
+    };
+    let (caller, prepared) = match prepared {
         Ok(prepared) => prepared,
         Err(NotPrepared::Refused(Refused::Execution(response))) => return finish(session, operations, ticket, &response),
         Err(NotPrepared::Refused(Refused::Request(errors))) => {

@@ -7,15 +7,17 @@ use std::sync::Arc;
 use access::accountability::Accountability;
 use access::permission::Permissions;
 use access::schema::Schema;
-use axum::extract::FromRequestParts;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
 
 use crate::auth::AuthError;
 use crate::error::ClientError;
 use crate::http::client_origin;
 use crate::http::reply::HttpError;
-use crate::state::Gateway;
+use crate::state::{ATTEMPTS, Gateway};
 
 /// The caller with what a request needs.
 pub(crate) struct Caller {
@@ -29,12 +31,36 @@ impl FromRequestParts<Arc<Gateway>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<Gateway>) -> Result<Self, HttpError> {
         let client = client_origin::of(parts, &state.config.proxy);
-        let accountability = match token(parts, &state.config.auth.session_cookie.name) {
-            Some(token) => state.authenticator.token(&token, client).await.map_err(refuse)?.accountability,
-            None => Arc::new(state.directory.accountability(None, None, None, client)),
-        };
-        let permissions = state.directory.permissions(&accountability).await?;
-        Ok(Self { accountability, permissions, schema: state.directory.schema() })
+        let token = token(parts, &state.config.auth.session_cookie.name);
+        let mut attempts = 0;
+        loop {
+            let epoch = state.directory.epoch().await;
+            let accountability = match &token {
+                Some(token) => state.authenticator.token(token, Arc::clone(&client)).await.map_err(refuse)?.accountability,
+                None => Arc::new(state.directory.accountability(None, None, None, Arc::clone(&client))),
+            };
+            let permissions = state.directory.permissions(&accountability).await?;
+            attempts += 1;
+            if state.directory.is_of(epoch) || attempts >= ATTEMPTS {
+                return Ok(Self { accountability, permissions, schema: state.directory.schema() });
+            }
+        }
+    }
+}
+
+/// A body and whose it is. Who asks is looked at when the body is there: its client decides how long that takes, and it counts what he
+/// may do then.
+pub(crate) struct CallerWithBody(pub(crate) Caller, pub(crate) Bytes);
+
+impl FromRequest<Arc<Gateway>> for CallerWithBody {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &Arc<Gateway>) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let request = Request::from_parts(parts.clone(), body);
+        let body = Bytes::from_request(request, state).await.map_err(|refused| refused.into_response())?;
+        let caller = Caller::from_request_parts(&mut parts, state).await.map_err(|refused| refused.into_response())?;
+        Ok(Self(caller, body))
     }
 }
 

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use access::refusal::Refusal;
-use axum::body::Bytes;
 use axum::extract::{FromRequest as _, FromRequestParts as _, Request};
 use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use axum::http::{Method, StatusCode, Uri};
@@ -17,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::ClientError;
 use crate::graphql::{NotPrepared, Order, execute, prepare};
-use crate::http::caller::Caller;
+use crate::http::caller::{Caller, CallerWithBody};
 use crate::http::items::parse_body;
 use crate::http::reply::HttpError;
 use crate::protocol::graphql::Operation;
@@ -48,18 +47,17 @@ async fn answer(state: &Arc<Gateway>, request: Request) -> Result<Response, Faul
     if method != Method::GET && method != Method::POST {
         return Err(Fault::Method("GET, POST", method));
     }
-    let (mut parts, body) = request.into_parts();
-    let caller = Caller::from_request_parts(&mut parts, state).await.map_err(Fault::Error)?;
-    let operation = if method == Method::GET {
-        of_address(&parts.uri)?
+    let (caller, operation) = if method == Method::GET {
+        let (mut parts, _) = request.into_parts();
+        (Caller::from_request_parts(&mut parts, state).await.map_err(Fault::Error)?, of_address(&parts.uri)?)
     } else {
-        let body = match Bytes::from_request(Request::from_parts(parts, body), state).await {
-            Ok(body) => body,
-            Err(rejection) => return Ok(rejection.into_response()),
+        let CallerWithBody(caller, body) = match CallerWithBody::from_request(request, state).await {
+            Ok(asked) => asked,
+            Err(rejection) => return Ok(rejection),
         };
-        of_body(parse_body(&body).map_err(Fault::Error)?)?
+        (caller, of_body(parse_body(&body).map_err(Fault::Error)?)?)
     };
-    let (caller, prepared) = match prepare(state, caller.accountability, operation).await {
+    let (caller, prepared) = match prepare(state, (caller.accountability, caller.permissions), operation).await {
         Ok(prepared) => prepared,
         Err(NotPrepared::Refused(Refused::Execution(response))) => return Ok(reply(StatusCode::OK, &response)),
         Err(NotPrepared::Refused(Refused::Request(errors))) => return Err(Fault::Invalid(errors)),

@@ -5,13 +5,12 @@
 use std::sync::Arc;
 
 use access::refusal::Refusal;
-use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{Method, Uri};
 use axum::response::Response;
 use serde_json::{Map, Value};
 
-use crate::http::caller::Caller;
+use crate::http::caller::{Caller, CallerWithBody};
 use crate::http::reply::{self, HttpError};
 use crate::http::{method_not_found, query_string};
 use crate::items::{DeleteTarget, ItemsContext, ReadTarget, UpdateTarget};
@@ -20,12 +19,11 @@ use crate::state::Gateway;
 /// Any method on a collection.
 pub(super) async fn collection(
     State(state): State<Arc<Gateway>>,
-    caller: Caller,
     Path(collection): Path<String>,
     method: Method,
     uri: Uri,
     RawQuery(query): RawQuery,
-    body: Bytes,
+    CallerWithBody(caller, body): CallerWithBody,
 ) -> Result<Response, HttpError> {
     refuse_system(&collection)?;
     on_collection(&state, &caller, &collection, &method, &uri, query.as_deref(), &body).await
@@ -34,12 +32,11 @@ pub(super) async fn collection(
 /// Any method on one item.
 pub(super) async fn item(
     State(state): State<Arc<Gateway>>,
-    caller: Caller,
     Path((collection, key)): Path<(String, String)>,
     method: Method,
     uri: Uri,
     RawQuery(query): RawQuery,
-    body: Bytes,
+    CallerWithBody(caller, body): CallerWithBody,
 ) -> Result<Response, HttpError> {
     refuse_system(&collection)?;
     on_item(&state, &caller, &collection, key, &method, &uri, query.as_deref(), &body).await

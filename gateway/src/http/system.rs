@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use access::refusal::Refusal;
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{Method, Uri};
 use axum::response::Response;
@@ -16,7 +15,7 @@ use axum::routing::{any, patch};
 use serde_json::{Map, Value, json};
 
 use crate::feed;
-use crate::http::caller::Caller;
+use crate::http::caller::{Caller, CallerWithBody};
 use crate::http::items::{self, parse_body};
 use crate::http::reply::{self, HttpError};
 use crate::http::route_not_found;
@@ -58,22 +57,20 @@ pub(super) fn routes() -> Router<Arc<Gateway>> {
         let collection = format!("directus_{name}");
         let one = collection.clone();
         let on_list = async move |State(state): State<Arc<Gateway>>,
-                                  caller: Caller,
                                   method: Method,
                                   uri: Uri,
                                   RawQuery(query): RawQuery,
-                                  body: Bytes| {
+                                  CallerWithBody(caller, body): CallerWithBody| {
             let Some(changes) = admit(writes, &caller, &method)? else { return Ok(route_not_found(&uri)) };
             let response = items::on_collection(&state, &caller, &collection, &method, &uri, query.as_deref(), &body).await?;
             settle(&state, changes, &collection, response).await
         };
         let on_one = async move |State(state): State<Arc<Gateway>>,
-                                 caller: Caller,
                                  Path(key): Path<String>,
                                  method: Method,
                                  uri: Uri,
                                  RawQuery(query): RawQuery,
-                                 body: Bytes| {
+                                 CallerWithBody(caller, body): CallerWithBody| {
             let Some(changes) = admit(writes, &caller, &method)? else { return Ok(route_not_found(&uri)) };
             let response = items::on_item(&state, &caller, &one, key, &method, &uri, query.as_deref(), &body).await?;
             settle(&state, changes, &one, response).await
@@ -86,9 +83,8 @@ pub(super) fn routes() -> Router<Arc<Gateway>> {
 /// `PATCH /collections/<name>` with `meta`: what `directus_collections` says of a table. The table itself stays as it is.
 async fn change_collection(
     State(state): State<Arc<Gateway>>,
-    caller: Caller,
     Path(name): Path<String>,
-    body: Bytes,
+    CallerWithBody(caller, body): CallerWithBody,
 ) -> Result<Response, HttpError> {
     if !caller.accountability.admin || caller.schema.collection(&name).is_none_or(|collection| collection.system) {
         return Err(Refusal::Forbidden.into());
@@ -114,9 +110,8 @@ async fn change_collection(
 /// so that anything about `schema` or `type` is refused.
 async fn change_field(
     State(state): State<Arc<Gateway>>,
-    caller: Caller,
     Path((collection, name)): Path<(String, String)>,
-    body: Bytes,
+    CallerWithBody(caller, body): CallerWithBody,
 ) -> Result<Response, HttpError> {
     let known = caller.schema.collection(&collection).filter(|collection| !collection.system);
     if !caller.accountability.admin || known.is_none_or(|collection| collection.field(&name).is_none()) {

@@ -97,6 +97,7 @@ impl LogsConversation {
             self.session.send(logs::auth_error("Authentication failed."));
             return;
         };
+        let access_changes = self.state.connections.access_changes();
         let identity = self.state.authenticator.token(token.expose_secret(), Arc::clone(self.session.client())).await.ok();
         let text = match identity {
             Some(identity) if identity.accountability.admin => {
@@ -108,6 +109,7 @@ impl LogsConversation {
                 }
                 self.session.identify(identity);
                 self.session.send(server::authenticated(message.uid.as_ref(), None));
+                self.session.look_again(&self.state.authenticator, access_changes).await;
                 return;
             }
             Some(_) => "Unauthorized access.",

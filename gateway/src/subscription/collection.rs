@@ -326,7 +326,7 @@ impl CollectionTask {
             }
         }
         group.remember_shown(kept.into_iter(), self.limits.view_keys);
-        group.recent.add(start.snapshot.as_ref(), &start.shown);
+        group.note_init(start.snapshot.as_ref(), &start.shown);
         true
     }
 
@@ -409,7 +409,7 @@ impl CollectionTask {
             let delivered = group.deliver_view(&mut Message::new(body), read.snapshot.as_ref(), to_all);
             self.metrics.deliveries.inc_by(delivered);
             group.remember_shown(read.shown.iter(), self.limits.view_keys);
-            group.recent.add(read.snapshot.as_ref(), &read.shown);
+            group.note_init(read.snapshot.as_ref(), &read.shown);
             if let View::Aggregate { last, .. } = &mut group.view {
                 *last = read.data.map(String::into_bytes);
             }

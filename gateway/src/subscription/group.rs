@@ -253,6 +253,13 @@ impl Group {
         before.into_entries().filter(|(key, cause)| cause.is_some_and(told) || shown.may_have(key)).map(|(key, _)| key).collect()
     }
 
+    /// An `init` of the view was sent.
+    pub(super) fn note_init(&mut self, snapshot: Option<&Arc<Snapshot>>, shown: &Arc<[String]>) {
+        if matches!(self.view, View::Remembered { .. }) {
+            self.recent.add(snapshot, shown);
+        }
+    }
+
     /// Rows that members hold.
     pub(super) fn remember_shown<'r>(&mut self, shown: impl Iterator<Item = &'r String>, most: usize) {
         let View::Remembered { keys, overflown: overflown @ false, .. } = &mut self.view else { return };

@@ -41,7 +41,7 @@ async fn plan_again(state: &Arc<Gateway>, only: Option<ConnectionId>, tell: bool
         let permissions = if let Some(known) = permissions_of.get(&connection) {
             known.clone()
         } else {
-            let loaded = state.directory.permissions(&held.session.accountability()).await;
+            let loaded = state.rights(&held.session).await.map(|(_, permissions)| permissions);
             // Fails closed: without permissions nothing is delivered until they can be read.
             let loaded = loaded.inspect_err(|error| tracing::warn!(%error, "permissions could not be read; subscriptions wait")).ok();
             permissions_of.insert(connection, loaded.clone());

@@ -37,6 +37,8 @@ const READ_AGAIN: Moment = 30_000_000;
 /// What is asked for is answered under the rights that the node has heard of. Of a node that has told nothing, nobody knows; so
 /// long after the rights ended it must have, microseconds.
 const UNHEARD: Moment = 10_000_000;
+/// What is asked for is answered for whom the node takes the client: an event's way late, microseconds.
+const ROUND_TRIP: Moment = 500_000;
 /// What was committed so long after the client heard that its token had expired is not for it, microseconds.
 const LAPSE: Moment = 1_000_000;
 
@@ -213,6 +215,7 @@ impl<'a> Judge<'a> {
                     let key = key_of(row);
                     if self.find(entry.at, &key, row).is_some() {
                         self.check_right(entry.at, self.answered_since(*asked), &key, row);
+                        self.check_credentials(*asked - ROUND_TRIP, &key);
                     }
                 }
             }
@@ -261,6 +264,7 @@ impl<'a> Judge<'a> {
             let Some(index) = self.find(at, key, row) else { continue };
             let read_again = self.case.known.before(at).max(at - READ_AGAIN);
             self.check_right(at, asked.map_or(read_again, |asked| self.answered_since(asked)), key, row);
+            self.check_credentials(asked.map_or(at - READ_AGAIN, |asked| asked - ROUND_TRIP), key);
             if let Place::At(Some(place)) = before.get(key).copied().unwrap_or(rest)
                 && index < place
             {
@@ -289,6 +293,7 @@ impl<'a> Judge<'a> {
         // A read for an earlier event shows it before the node hears of it, or of rights that ended in between.
         let since = if self.reads { committed.min(self.case.known.before(at).max(at - UNHEARD)) } else { committed };
         self.check_right(at, since, &key, row);
+        self.check_credentials(committed, &key);
         if self.exact && create != self.versions(&key).get(index).is_some_and(|version| version.operation == "create") {
             self.say(Wrong::Content, &key, "create and update confounded");
         }
@@ -473,7 +478,6 @@ impl<'a> Judge<'a> {
 
     /// A right on the row and on each field of it, at some moment from `since` to the arrival.
     fn check_right(&mut self, at: Moment, since: Moment, key: &str, row: &Value) {
-        self.check_credentials(since, key);
         let Some(version) = self.versions(key).iter().find(|version| version.row.as_ref().map(stamp) == Some(stamp(row))) else { return };
         let Some(truth) = version.row.as_ref() else { return };
         let world = self.world(version.committed, at);

@@ -223,7 +223,7 @@ struct Restless {
     database: Database,
     directory: Arc<Directory>,
     looks: Arc<AtomicU64>,
-    in_force_before: Arc<AtomicU64>,
+    in_force_then: Arc<AtomicU64>,
 }
 
 impl Bearers for Restless {
@@ -232,8 +232,10 @@ impl Bearers for Restless {
             if self.looks.fetch_add(1, Ordering::SeqCst) == 0 {
                 run(&self.database, "delete from directus_permissions where collection = 'tags'").await;
             }
-            let (directory, before) = (Arc::clone(&self.directory), Arc::clone(&self.in_force_before));
-            let conclusion: Conclusion = Box::new(move || before.store(directory.revision(), Ordering::SeqCst));
+            let (directory, then) = (Arc::clone(&self.directory), Arc::clone(&self.in_force_then));
+            let conclusion: Conclusion = Box::new(move || {
+                then.store(directory.revision(), Ordering::SeqCst);
+            });
             Ok(conclusion)
         })
     }
@@ -242,9 +244,9 @@ impl Bearers for Restless {
 #[tokio::test]
 async fn new_rules_hold_from_a_moment_at_which_all_bearers_were_looked_at() {
     let (database, directory) = load(NEWSROOM_11).await;
-    let (looks, in_force_before) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
-    let (of_looks, of_before) = (Arc::clone(&looks), Arc::clone(&in_force_before));
-    let bearers = Restless { database: database.clone(), directory: Arc::clone(&directory), looks: of_looks, in_force_before: of_before };
+    let (looks, in_force_then) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+    let (of_looks, of_then) = (Arc::clone(&looks), Arc::clone(&in_force_then));
+    let bearers = Restless { database: database.clone(), directory: Arc::clone(&directory), looks: of_looks, in_force_then: of_then };
     directory.watched_by(Box::new(bearers));
     assert!(!directory.confirm().await.unwrap(), "nothing has changed");
     assert!(!directory.apply("directus_permissions").await.unwrap() && looks.load(Ordering::SeqCst) == 0);
@@ -252,7 +254,8 @@ async fn new_rules_hold_from_a_moment_at_which_all_bearers_were_looked_at() {
         "('tags', 'read', '*', '30000000-0000-4000-8000-000000000003'), ('pages', 'read', '*', '30000000-0000-4000-8000-000000000003')";
     run(&database, &format!("insert into directus_permissions (collection, action, fields, policy) values {values}")).await;
     assert!(directory.confirm().await.unwrap());
-    assert_eq!((looks.load(Ordering::SeqCst), in_force_before.load(Ordering::SeqCst), directory.revision()), (2, 1, 2));
+    assert_eq!((looks.load(Ordering::SeqCst), in_force_then.load(Ordering::SeqCst), directory.revision()), (2, 2, 2));
+    assert!(!directory.is_of(epoch) && directory.is_of(directory.epoch().await));
     let permissions = directory.permissions(&who(&directory, 3, Some(3))).await.unwrap();
     assert!(permissions.allows("pages", Action::Read) && !permissions.allows("tags", Action::Read));
 }

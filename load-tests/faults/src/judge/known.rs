@@ -17,9 +17,16 @@ impl Known {
     pub(crate) fn of<'w>(subscriptions: impl Iterator<Item = &'w Watched>, committed: impl Fn(i64) -> Option<Moment>) -> Self {
         // `None`: a connection began, perhaps to another node.
         let mut heard: Vec<(Moment, Option<Moment>)> = Vec::new();
+        // What a resume sends may be what another node was about to tell.
+        let mut resumed = false;
         for entry in subscriptions.flat_map(|watched| &watched.log) {
             match &entry.what {
-                What::Began { .. } => heard.push((entry.at, None)),
+                What::Began { .. } => {
+                    resumed = false;
+                    heard.push((entry.at, None));
+                }
+                What::Resumed => resumed = true,
+                What::Content { .. } if resumed => {}
                 What::Content { rows, .. } => {
                     let latest = rows.iter().filter_map(|row| committed(super::stamp(row))).max();
                     heard.extend(latest.map(|latest| (entry.at, Some(latest))));
@@ -31,8 +38,7 @@ impl Known {
                 | What::Refused(_)
                 | What::Lapsed
                 | What::Renewed
-                | What::Ended { .. }
-                | What::Resumed => {}
+                | What::Ended { .. } => {}
             }
         }
         heard.sort_unstable();
