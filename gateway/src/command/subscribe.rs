@@ -24,6 +24,8 @@ use crate::subscription::{Activation, NotResumed, Place, Planned, Position, Requ
 
 /// How often a subscription starts over because its permissions changed or too much happened while it began.
 const ATTEMPTS: u32 = 5;
+/// From this attempt on a view that does not come to rest is read where nothing can come in between.
+const PATIENT: u32 = 3;
 
 /// Handles one message; every outcome is answered on the session's queue.
 pub(super) async fn subscribe(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId, message: SubscribeMessage) {
@@ -55,7 +57,7 @@ async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId,
     };
     let raw = Value::Object(message.query);
     let mut request = None;
-    for _attempt in 0..ATTEMPTS {
+    for attempt in 1..=ATTEMPTS {
         // Before the permissions are looked at: what changes later is seen below.
         let revision = state.directory.revision();
         let (accountability, permissions) = state.rights(session).await?;
@@ -108,7 +110,7 @@ async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId,
             }
             return Ok(());
         }
-        match state.subscriptions.activate(session, &request, id, start).await {
+        match state.subscriptions.activate(session, &request, id, start, attempt >= PATIENT).await {
             Activation::Live => {
                 if state.directory.revision() != revision || !Arc::ptr_eq(&session.accountability(), &accountability) {
                     // Whoever followed the change may not have found this subscription yet.

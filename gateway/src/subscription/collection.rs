@@ -40,8 +40,9 @@ pub(super) enum Command {
         queue: Arc<SendQueue>,
         done: oneshot::Sender<StreamHead>,
     },
-    /// Its `init` is ready. Answers whether it could be sent; `false`: plan and register again.
-    Activate { subscription: SubscriptionId, start: Start, done: oneshot::Sender<bool> },
+    /// Its `init` is ready. Answers whether it could be sent; `false`: plan and register again. With `at_any_rate` one that does not
+    /// hold any more is read again here, where nothing comes in between.
+    Activate { subscription: SubscriptionId, start: Start, at_any_rate: bool, done: oneshot::Sender<bool> },
     /// A GraphQL subscription begins; answers when every later event reaches it.
     Listen { subscription: SubscriptionId, request: Arc<Request>, planned: Box<Planned>, queue: Arc<SendQueue>, done: oneshot::Sender<()> },
     /// A subscription ends.
@@ -176,8 +177,15 @@ impl CollectionTask {
                 // The subscriber may have gone away meanwhile; its removal follows.
                 let _heard = done.send(self.head);
             }
-            Command::Activate { subscription, start, done } => {
-                let activated = self.activate(subscription, start);
+            Command::Activate { subscription, start, at_any_rate, done } => {
+                let mut activated = self.activate(subscription, start);
+                if !activated
+                    && at_any_rate
+                    && let Some(key) = self.owe(subscription)
+                {
+                    self.read_again(&key, Audience::Owed).await;
+                    activated = true;
+                }
                 let _heard = done.send(activated);
             }
             Command::Listen { subscription, request, planned, queue, done } => {
@@ -328,6 +336,14 @@ impl CollectionTask {
         group.remember_shown(kept.into_iter(), self.limits.view_keys);
         group.note_init(start.snapshot.as_ref(), &start.shown);
         true
+    }
+
+    /// A subscription that is about to begin is owed its view. Gives its group, unless its permissions do not allow it.
+    fn owe(&mut self, subscription: SubscriptionId) -> Option<GroupKey> {
+        let entry = self.subscriptions.get(&subscription)?;
+        let key = entry.group.clone()?;
+        self.groups.get_mut(&key)?.member(&entry.request.uid, subscription)?.progress = Progress::Owed;
+        Some(key)
     }
 
     async fn regroup(&mut self, subscription: SubscriptionId, planned: Option<Box<Planned>>) {

@@ -219,11 +219,12 @@ impl Registry {
         Ok(if task.send(command).await.is_ok() { registered.await.ok() } else { None })
     }
 
-    /// Starts delivery. A subscription that is gone by now counts as live.
-    pub async fn activate(&self, session: &Session, request: &Request, id: SubscriptionId, start: Start) -> Activation {
+    /// Starts delivery; with `at_any_rate` the view is read once more behind whatever came meanwhile, if `start` does not hold any more.
+    /// A subscription that is gone by now counts as live.
+    pub async fn activate(&self, session: &Session, request: &Request, id: SubscriptionId, start: Start, at_any_rate: bool) -> Activation {
         let Some(task) = self.collections().get(&request.collection).cloned() else { return Activation::Live };
         let (done, activated) = oneshot::channel();
-        if task.send(Command::Activate { subscription: id, start, done }).await.is_err() {
+        if task.send(Command::Activate { subscription: id, start, at_any_rate, done }).await.is_err() {
             return Activation::Live;
         }
         if !activated.await.unwrap_or(true) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use service_runtime::CancellationToken;
 use service_runtime::guarded_process::Signal;
 use service_runtime::testkit::PrivateRedis;
 use tokio_postgres::Client;
@@ -196,6 +197,49 @@ fn what_a_truncation_took_is_not_known_any_more() {
             .await?;
         // It never saw this row: hearing that it is gone would give its key away.
         stage.settle(&mut second, &mut of_second, "marker").await?;
+        stage.stop().await
+    });
+}
+
+#[test]
+fn a_view_that_never_rests_begins_all_the_same() {
+    run(async {
+        let stage = Stage::set().await?;
+        stage.sql.batch_execute("insert into articles (id, title, category) select n, 'x', 'b' from generate_series(900, 939) n").await?;
+        // Rows come and go by their own changes and by the category's, far faster than a view is read.
+        let ended = CancellationToken::new();
+        let write = async |writer: i32| {
+            let sql = stage.database.connect().await?;
+            while !ended.is_cancelled() {
+                let from = 900 + 20 * writer;
+                sql.batch_execute(&format!(
+                    "update articles set category = case category when 'a' then 'b' else 'a' end where id between {from} and {from} + 19"
+                ))
+                .await?;
+                sql.batch_execute("update categories set name = case name when 'open' then 'closed' else 'open' end where id = 'a'")
+                    .await?;
+            }
+            anyhow::Ok(())
+        };
+        let subscribe = async {
+            let mut socket = stage.node.connect(ADMIN_TOKEN).await?;
+            for round in 0..40 {
+                let uid = round.to_string();
+                let query = json!({"fields": ["id", "title"], "filter": {"category": {"name": {"_eq": "open"}}}, "limit": -1});
+                socket.send(&json!({"type": "subscribe", "collection": "articles", "uid": uid, "query": query})).await?;
+                loop {
+                    let message = socket.next().await?;
+                    ensure!(message["type"] == "subscription", "{message}");
+                    if message["uid"] == uid.as_str() && message["event"] == "init" {
+                        break;
+                    }
+                }
+                socket.send(&json!({"type": "unsubscribe", "uid": uid})).await?;
+            }
+            ended.cancel();
+            Ok(())
+        };
+        tokio::try_join!(subscribe, write(0), write(1))?;
         stage.stop().await
     });
 }

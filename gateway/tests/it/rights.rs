@@ -1,12 +1,16 @@
 //! Rights and identities that change together: nobody has, even for an instant, what nobody ever granted him.
 
-use anyhow::{Context as _, ensure};
-use serde_json::json;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
 use service_runtime::guarded_process::Signal;
 use service_runtime::testkit::PrivateRedis;
 
 use crate::conformance::{Baseline, Fixture};
-use crate::harness::gateway::Program;
+use crate::harness::gateway::{Gateway, Program};
+use crate::harness::http::Request;
+use crate::harness::raw::RawClient;
 use crate::harness::run;
 
 /// A user in role `from`, who may read article 900, and role `to`, which may read nothing.
@@ -52,6 +56,50 @@ fn who_leaves_a_role_does_not_get_what_the_role_gets_afterwards() {
                 ensure!(message["error"]["code"] == "FORBIDDEN", "{message}");
                 break;
             }
+        }
+        node.stop().await?;
+        drop((worker, sql, redis));
+        database.drop().await
+    });
+}
+
+/// What a request is answered whose body comes when `meanwhile` has happened.
+async fn parked(node: &Gateway, path: &str, body: &Value, meanwhile: impl AsyncFn() -> Result<()>) -> Result<String> {
+    let body = body.to_string();
+    let mut client = RawClient::connect(node.port, None).await?;
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer moved-user-000000\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    client.write(head.as_bytes()).await?;
+    meanwhile().await?;
+    client.write(body.as_bytes()).await?;
+    let answer = client.rest(Duration::from_secs(20)).await.context("no answer")?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[test]
+fn who_holds_a_body_back_is_asked_again_who_he_is() {
+    run(async {
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let sql = database.connect().await?;
+        sql.batch_execute(PEOPLE).await?;
+        let redis = PrivateRedis::start(&[]).await.context("redis-server")?;
+        let worker = Program::worker(&database, redis.url())?.lead().await?;
+        let node = Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url()).listen().await?;
+        let query = json!({"query": "{ articles { id } }"});
+        let answer = parked(&node, "/graphql", &query, async || Ok(())).await?;
+        ensure!(answer.contains("900"), "{answer}");
+        let suspended = async || {
+            sql.batch_execute("update directus_users set status = 'suspended' where email = 'x@example.com'").await?;
+            let me = Request::new("GET", "/users/me").token("moved-user-000000");
+            ensure!(node.request(me).await?.status == 401);
+            Ok(())
+        };
+        for (path, body) in [("/graphql", &query), ("/items/articles", &json!({"title": "three"}))] {
+            let answer = parked(&node, path, body, &suspended).await?;
+            ensure!(answer.starts_with("HTTP/1.1 401") && !answer.contains("900"), "{path}: {answer}");
         }
         node.stop().await?;
         drop((worker, sql, redis));

@@ -250,6 +250,7 @@ async fn new_rules_hold_from_a_moment_at_which_all_bearers_were_looked_at() {
     directory.watched_by(Box::new(bearers));
     assert!(!directory.confirm().await.unwrap(), "nothing has changed");
     assert!(!directory.apply("directus_permissions").await.unwrap() && looks.load(Ordering::SeqCst) == 0);
+    let epoch = directory.epoch().await;
     let values =
         "('tags', 'read', '*', '30000000-0000-4000-8000-000000000003'), ('pages', 'read', '*', '30000000-0000-4000-8000-000000000003')";
     run(&database, &format!("insert into directus_permissions (collection, action, fields, policy) values {values}")).await;
