@@ -383,7 +383,11 @@ fn a_change_of_rights_sends_the_view_anew() {
         deployment.sql.batch_execute(&format!("create table kept as select * from directus_permissions where collection = 'articles' and action = 'read' and policy = {policy}; delete from directus_permissions where id in (select id from kept)")).await?;
         let error = reader.next().await?;
         ensure!(error["type"] == "subscribe" && error["error"]["code"] == "FORBIDDEN", "{error}");
+        // Somebody else has it first: told together with the right, it would simply come behind it.
+        let (mut admin, _) = deployment.subscriber(node, ADMIN_TOKEN, &articles).await?;
         deployment.sql.batch_execute("update articles set title = 'meanwhile' where id = 1").await?;
+        let seen = admin.next().await?;
+        ensure!(seen["event"] == "update" && seen["data"][0]["title"] == "meanwhile", "{seen}");
         deployment.sql.batch_execute("insert into directus_permissions select * from kept").await?;
         let back = reader.next().await?;
         ensure!(back["event"] == "init" && back["data"] == json!([{"id": 1, "title": "meanwhile"}]), "{back}");
