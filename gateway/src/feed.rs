@@ -82,7 +82,7 @@ pub async fn run(state: Arc<Gateway>, mut items: FeedItems, health: Health, shut
             Some(FeedItem::Gap { collection, reason }) => {
                 tracing::warn!(collection = &*collection, ?reason, "changes were lost on the bus; views are read again");
                 if WATCHED.contains(&&*collection) || state.directory.concerns(&collection) {
-                    access_change::everything(&state).await;
+                    access_change::everything(&state, true).await;
                 }
                 state.subscriptions.gap(&collection).await;
             }
@@ -132,5 +132,5 @@ pub async fn clear_caches(state: &Arc<Gateway>) -> Result<(), crate::database::D
 
 /// Everything that identities and permissions rest on is looked at again, on this node, before this returns.
 pub async fn look_again(state: &Arc<Gateway>) {
-    access_change::everything(state).await;
+    access_change::everything(state, false).await;
 }

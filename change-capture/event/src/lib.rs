@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 pub use channel::ChannelNames;
 pub use digest::key_digest;
-pub use snapshot::{Snapshot, SnapshotError};
+pub use snapshot::{Cause, Snapshot, SnapshotError};
 
 /// The form of the wire encoding. A node that meets a newer one treats the event as a gap, never guesses.
 pub const FORM: u8 = 1;
@@ -136,6 +136,12 @@ pub enum DecodeError {
 }
 
 impl ChangeEvent {
+    /// What made it.
+    #[must_use]
+    pub const fn cause(&self) -> Cause {
+        Cause { transaction: self.transaction, written_at: self.written_at }
+    }
+
     /// The wire form: compact JSON.
     ///
     /// # Errors

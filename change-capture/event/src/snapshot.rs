@@ -7,12 +7,22 @@ use std::str::FromStr;
 
 use crate::TransactionId;
 
-/// `xmin:xmax:xip,xip…` as `pg_snapshot` prints it.
+/// `xmin:xmax:xip,xip…` as `pg_snapshot` prints it, and behind an `@` when it was taken, in microseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     xmin: u64,
     xmax: u64,
     in_progress: Vec<u64>,
+    taken_at: Option<i64>,
+}
+
+/// What made a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cause {
+    /// Its transaction.
+    pub transaction: TransactionId,
+    /// When it was written, by the clock of the server, in microseconds since the Unix epoch.
+    pub written_at: i64,
 }
 
 /// The text is not a snapshot.
@@ -25,6 +35,14 @@ impl Snapshot {
     #[must_use]
     pub fn contains(&self, transaction: TransactionId) -> bool {
         transaction.0 < self.xmin || (transaction.0 < self.xmax && self.in_progress.binary_search(&transaction.0).is_err())
+    }
+
+    /// Whether a read under this snapshot saw the change. What was written after the snapshot was taken was not seen, whatever its
+    /// number says: a server that crashes forgets numbers that it had given to transactions without trace on the disk (those that
+    /// were rolled back, or did not wait for their commit), and gives them again.
+    #[must_use]
+    pub fn saw(&self, cause: Cause) -> bool {
+        self.contains(cause.transaction) && self.taken_at.is_none_or(|taken_at| cause.written_at <= taken_at)
     }
 
     /// Whether a row with this `xmin` was there before any transaction began that this snapshot saw open: only then it is certain
@@ -54,7 +72,7 @@ impl fmt::Display for Snapshot {
         for (index, xid) in self.in_progress.iter().enumerate() {
             write!(f, "{}{xid}", if index == 0 { "" } else { "," })?;
         }
-        Ok(())
+        self.taken_at.map_or(Ok(()), |taken_at| write!(f, "@{taken_at}"))
     }
 }
 
@@ -65,14 +83,18 @@ impl FromStr for Snapshot {
         let mut parts = text.splitn(3, ':');
         let mut number = || parts.next().and_then(|part| part.parse::<u64>().ok()).ok_or(SnapshotError);
         let (xmin, xmax) = (number()?, number()?);
-        let list = parts.next().ok_or(SnapshotError)?;
+        let rest = parts.next().ok_or(SnapshotError)?;
+        let (list, taken_at) = match rest.split_once('@') {
+            Some((list, taken_at)) => (list, Some(taken_at.parse().map_err(|_| SnapshotError)?)),
+            None => (rest, None),
+        };
         let mut in_progress = list
             .split(',')
             .filter(|xid| !xid.is_empty())
             .map(|xid| xid.parse::<u64>().map_err(|_| SnapshotError))
             .collect::<Result<Vec<_>, _>>()?;
         in_progress.sort_unstable();
-        Ok(Self { xmin, xmax, in_progress })
+        Ok(Self { xmin, xmax, in_progress, taken_at })
     }
 }
 
@@ -101,5 +123,15 @@ mod tests {
         assert!(follows(2) && !follows(2_000_000_000));
         let young: Snapshot = "110:110:".parse().unwrap();
         assert_eq!([109, 110, 3_000_000_000].map(|xmin| young.follows_row(xmin)), [true, false, true]);
+    }
+
+    #[test]
+    fn what_was_written_later_was_not_seen() {
+        let cause = |written_at| Cause { transaction: TransactionId(15), written_at };
+        let snapshot: Snapshot = "10:20:12@1000".parse().unwrap();
+        assert_eq!([snapshot.saw(cause(1000)), snapshot.saw(cause(1001))], [true, false]);
+        assert_eq!(snapshot.to_string(), "10:20:12@1000");
+        let untimed: Snapshot = "10:20:12".parse().unwrap();
+        assert!(untimed.saw(cause(i64::MAX)) && "10:20:12@x".parse::<Snapshot>().is_err());
     }
 }

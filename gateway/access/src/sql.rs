@@ -50,7 +50,8 @@ pub enum Shape {
 pub struct ReadOptions {
     /// How the answer comes back.
     pub shape: Shape,
-    /// Adds the column `snapshot`: what the statement saw, as `pg_current_snapshot()` in text.
+    /// Adds the column `snapshot`: what the statement saw, as `pg_current_snapshot()` in text, `@`, and the microseconds
+    /// since the Unix epoch at a moment not before that.
     pub snapshot: bool,
     /// Only rows with one of these keys; counts are not affected.
     pub keys: Option<Vec<String>>,
@@ -97,7 +98,7 @@ fn statement(plan: &ReadPlan, options: &ReadOptions, with_keys: bool) -> Stateme
         text.push_str(&format!(", {count} AS filter_count"));
     }
     if options.snapshot {
-        text.push_str(", pg_current_snapshot()::text AS snapshot");
+        text.push_str(", pg_current_snapshot()::text || '@' || (extract(epoch from clock_timestamp()) * 1000000)::int8 AS snapshot");
     }
     if with_keys {
         let keys = writer.key_rows(plan);

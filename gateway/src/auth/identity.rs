@@ -95,7 +95,7 @@ impl Identity {
             }
             (Proof::Public | Proof::StaticToken(_) | Proof::AccessToken { .. }, _) => false,
         };
-        one.user == another.user && one.share == another.share && proof
+        one.user == another.user && one.share == another.share && self.expires_at == other.expires_at && proof
     }
 
     /// Whether neither a user nor a role stands behind it.

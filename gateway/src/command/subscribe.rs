@@ -95,6 +95,12 @@ async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId,
             .register(session, id, &request, planned.clone())
             .await
             .map_err(|error| ClientError::StoreUnavailable(Cause::new(error)))?;
+        let is_current = || state.directory.revision() == revision && Arc::ptr_eq(&session.accountability(), &accountability);
+        if !is_current() {
+            // Whoever followed the change may not have found this subscription yet; whoever follows a later one will.
+            state.subscriptions.remove(session.id(), id).await;
+            continue;
+        }
         let start = match start(state, session, &request, &planned, &mut from, head).await {
             Ok(start) => start,
             Err(error) => {
@@ -110,10 +116,11 @@ async fn begin(state: &Arc<Gateway>, session: &Arc<Session>, id: SubscriptionId,
             }
             return Ok(());
         }
-        match state.subscriptions.activate(session, &request, id, start, attempt >= PATIENT).await {
+        // What an item that is gone, or a refused resume, is answered is not a view's `init`.
+        let at_any_rate = attempt >= PATIENT && request.item.is_none() && matches!(from, Origin::Now);
+        match state.subscriptions.activate(session, &request, id, start, at_any_rate).await {
             Activation::Live => {
-                if state.directory.revision() != revision || !Arc::ptr_eq(&session.accountability(), &accountability) {
-                    // Whoever followed the change may not have found this subscription yet.
+                if !is_current() {
                     crate::subscription::refresh(state, Some(session.id())).await;
                 }
                 return Ok(());

@@ -360,7 +360,7 @@ impl Directory {
         let looked_at = LookedAt::new(&schema, &access);
         let revision = old.revision + 1;
         // From here on nothing waits.
-        let swap = Swap::begin(&self.swaps);
+        let swap = conclusion.is_some().then(|| Swap::begin(&self.swaps));
         self.state.store(Arc::new(State { revision, schema, source, access, looked_at }));
         self.derived.forget_rules();
         if let Some((moment, looked)) = conclusion {
@@ -389,8 +389,10 @@ impl Directory {
             self.metrics.access_reloads.inc();
             let (read, moment) = AccessRules::load(&self.database).await?;
             if read == *old.access {
-                // They may have been others in between.
-                self.swaps.fetch_add(2, Ordering::SeqCst);
+                if moment.print != self.confirmed.load().print {
+                    // They may have been others in between.
+                    self.swaps.fetch_add(2, Ordering::SeqCst);
+                }
                 self.confirmed.store(Arc::new(moment));
                 return Ok(None);
             }

@@ -101,11 +101,11 @@ pub(super) async fn watch_concerns(state: &Gateway) {
     }
 }
 
-/// Everything may have changed.
-pub(super) async fn everything(state: &Arc<Gateway>) {
+/// Everything may have changed. `patient`: waits for a database that does not answer.
+pub(super) async fn everything(state: &Arc<Gateway>, patient: bool) {
     let mut backoff = patience();
     while let Err(error) = state.directory.reload().await {
-        if !may_answer_later(state, &mut backoff, &error).await {
+        if !patient || !may_answer_later(state, &mut backoff, &error).await {
             tracing::error!(%error, "schema and access could not be read again");
             break;
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use access::row::PredicateIndex;
 use change_capture::bus::StreamHead;
-use change_event::{ChangeEvent, Snapshot, TransactionId};
+use change_event::{Cause, ChangeEvent, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::field::Empty;
@@ -23,7 +23,7 @@ use crate::subscription::frames::{Body, Message};
 use crate::subscription::group::{Gone, Group, Member, Pending, Progress, View};
 use crate::subscription::listening::Listening;
 use crate::subscription::position::Place;
-use crate::subscription::reader::Reader;
+use crate::subscription::reader::{Reader, ViewRead};
 use crate::subscription::remembered::Remembered;
 use crate::subscription::request::{GroupKey, Planned, Request, SubscriptionId};
 
@@ -73,8 +73,8 @@ pub struct Start {
 }
 
 impl Start {
-    fn contains(&self, cause: TransactionId) -> bool {
-        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.contains(cause))
+    fn contains(&self, cause: Cause) -> bool {
+        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.saw(cause))
     }
 
     /// Whether the `init` shows a row that has left since, without a word to this member now or later.
@@ -179,12 +179,8 @@ impl CollectionTask {
             }
             Command::Activate { subscription, start, at_any_rate, done } => {
                 let mut activated = self.activate(subscription, start);
-                if !activated
-                    && at_any_rate
-                    && let Some(key) = self.owe(subscription)
-                {
-                    self.read_again(&key, Audience::Owed).await;
-                    activated = true;
+                if !activated && at_any_rate {
+                    activated = self.begin_at_any_rate(subscription).await;
                 }
                 let _heard = done.send(activated);
             }
@@ -338,12 +334,45 @@ impl CollectionTask {
         true
     }
 
-    /// A subscription that is about to begin is owed its view. Gives its group, unless its permissions do not allow it.
-    fn owe(&mut self, subscription: SubscriptionId) -> Option<GroupKey> {
-        let entry = self.subscriptions.get(&subscription)?;
-        let key = entry.group.clone()?;
-        self.groups.get_mut(&key)?.member(&entry.request.uid, subscription)?.progress = Progress::Owed;
-        Some(key)
+    /// Reads the view here, where nothing comes in between, for a subscription that is about to begin and all others of its group
+    /// whose `init` will not hold. `false`: its permissions do not allow it, or the view cannot be read; nothing has changed.
+    async fn begin_at_any_rate(&mut self, subscription: SubscriptionId) -> bool {
+        let Some((key, uid)) =
+            self.subscriptions.get(&subscription).and_then(|entry| Some((entry.group.clone()?, entry.request.uid.clone())))
+        else {
+            return false;
+        };
+        let Some(mut group) = self.groups.remove(&key) else { return false };
+        let read = self.reader.view(&group.planned, key.item.as_deref()).await;
+        let begun = read.is_ok();
+        match read {
+            Ok(read) => {
+                group.owe_spoilt();
+                if let Some(member) = group.member(&uid, subscription) {
+                    member.progress = Progress::Owed;
+                }
+                self.send_view(&mut group, &read, false);
+            }
+            Err(error) => tracing::warn!(%error, "a view could not be read for those who wait for it"),
+        }
+        self.groups.insert(key, group);
+        begun
+    }
+
+    /// Sends a view that was read just now.
+    fn send_view(&self, group: &mut Group, read: &ViewRead, to_all: bool) {
+        let whole = group.key.event.is_none();
+        let data = read.data.as_deref().filter(|_| whole).map(str::as_bytes);
+        let meta = read.meta.as_deref().filter(|_| whole);
+        let body = Body::new(("init", data, meta), Place::after(self.head), group.digest, None);
+        let delivered = group.deliver_view(&mut Message::new(body), read.snapshot.as_ref(), to_all);
+        self.metrics.deliveries.inc_by(delivered);
+        group.remember_shown(read.shown.iter(), self.limits.view_keys);
+        group.note_init(read.snapshot.as_ref(), &read.shown);
+        // Those who are not among the audience have not been told of it.
+        if to_all && let View::Aggregate { last, .. } = &mut group.view {
+            *last = read.data.clone().map(String::into_bytes);
+        }
     }
 
     async fn regroup(&mut self, subscription: SubscriptionId, planned: Option<Box<Planned>>) {
@@ -419,16 +448,7 @@ impl CollectionTask {
             }
         };
         if let Some(read) = read {
-            let data = if key.event.is_some() { None } else { read.data.as_deref().map(str::as_bytes) };
-            let meta = read.meta.as_deref().filter(|_| key.event.is_none());
-            let body = Body::new(("init", data, meta), Place::after(self.head), group.digest, None);
-            let delivered = group.deliver_view(&mut Message::new(body), read.snapshot.as_ref(), to_all);
-            self.metrics.deliveries.inc_by(delivered);
-            group.remember_shown(read.shown.iter(), self.limits.view_keys);
-            group.note_init(read.snapshot.as_ref(), &read.shown);
-            if let View::Aggregate { last, .. } = &mut group.view {
-                *last = read.data.map(String::into_bytes);
-            }
+            self.send_view(&mut group, &read, to_all);
         } else {
             group.close_members();
         }
@@ -471,7 +491,7 @@ impl CollectionTask {
 #[derive(Clone, Copy)]
 pub(super) enum Audience {
     /// Every member, unless all of them saw the transaction that caused it.
-    All { cause: Option<TransactionId> },
+    All { cause: Option<Cause> },
     /// Those whose view became this one.
     Owed,
 }

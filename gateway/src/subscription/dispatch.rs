@@ -99,7 +99,7 @@ impl CollectionTask {
         let (again, owing) = (dispatch.again, dispatch.owing);
         drop(candidates);
         for key in again {
-            self.read_again(&key, Audience::All { cause: Some(event.transaction) }).await;
+            self.read_again(&key, Audience::All { cause: Some(event.cause()) }).await;
         }
         for key in owing {
             self.read_again(&key, Audience::Owed).await;
@@ -139,7 +139,7 @@ impl<'d> Dispatch<'d> {
     }
 
     async fn conclude(&mut self, key: &GroupKey, group: &mut Group, evaluation: Evaluation<'d>) {
-        let mut frames = match group.conclude(evaluation, (self.parsed.operation, self.parsed.transaction), self.limits.view_keys) {
+        let mut frames = match group.conclude(evaluation, (self.parsed.operation, self.parsed.cause), self.limits.view_keys) {
             Outcome::Frames(frames) => frames,
             Outcome::ReadAgain => return self.read_again(key, group),
         };

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use access::row::{RowImage, Verdict, wire_key};
 use access::schema::Collection;
 use change_capture::bus::StreamHead;
-use change_event::{ChangeEvent, Operation, RowChange, TransactionId};
+use change_event::{Cause, ChangeEvent, Operation, RowChange};
 use serde_json::value::RawValue;
 
 use crate::database::DatabaseError;
@@ -33,7 +33,7 @@ use crate::subscription::remembered::Remembered;
 /// An event whose images are parsed once for all groups of the collection.
 pub(super) struct ParsedEvent<'a> {
     pub(super) operation: Operation,
-    pub(super) transaction: TransactionId,
+    pub(super) cause: Cause,
     pub(super) rows: Vec<ParsedRow<'a>>,
 }
 
@@ -75,11 +75,11 @@ pub(super) struct Outgoing {
 /// The messages of `frames`, which one event at `head` made of the view named `view`: each says how much of it has been told.
 pub(super) fn bodies(frames: &[Outgoing], event: &ChangeEvent, view: u64) -> impl Iterator<Item = Body> {
     let head = StreamHead { epoch: event.epoch, sequence: event.sequence };
-    let (last, transaction) = (frames.len().saturating_sub(1), event.transaction);
+    let (last, cause) = (frames.len().saturating_sub(1), event.cause());
     frames.iter().enumerate().map(move |(index, outgoing)| {
         let parts = (outgoing.kind.name(), Some(outgoing.data.as_slice()), outgoing.meta.as_deref());
         let told = if index == last { 0 } else { u32::try_from(index + 1).unwrap_or(u32::MAX) };
-        Body::new(parts, position::Place { head, frames: told }, view, Some(transaction))
+        Body::new(parts, position::Place { head, frames: told }, view, Some(cause))
     })
 }
 
@@ -124,7 +124,7 @@ impl<'a> ParsedEvent<'a> {
         });
         let mut rows: Vec<_> = rows.collect();
         rows.sort_by_key(|(place, _)| *place);
-        Self { operation: event.operation, transaction: event.transaction, rows: rows.into_iter().map(|(_, row)| row).collect() }
+        Self { operation: event.operation, cause: event.cause(), rows: rows.into_iter().map(|(_, row)| row).collect() }
     }
 
     /// The old and the new image of each row, for the predicate index; `None` where an image that should be there is not, so
@@ -196,12 +196,7 @@ impl Group {
     }
 
     /// What the members are told, once nothing is left open.
-    pub(super) fn conclude(
-        &mut self,
-        evaluation: Evaluation<'_>,
-        (operation, cause): (Operation, TransactionId),
-        view_keys: usize,
-    ) -> Outcome {
+    pub(super) fn conclude(&mut self, evaluation: Evaluation<'_>, (operation, cause): (Operation, Cause), view_keys: usize) -> Outcome {
         let Evaluation { rows, before, after, entering, mut contents, ask: _, read_order, absent } = evaluation;
         let Some(left) = self.left(&rows, &before, &after, operation) else { return Outcome::ReadAgain };
         if matches!(self.view, View::Remembered { .. }) {
@@ -261,7 +256,7 @@ impl Group {
         if !asks.is_empty() {
             evaluation.receive(reader.items(&self.planned, asks).await?);
         }
-        let mut outcome = self.conclude(evaluation, (event.operation, event.transaction), view_keys);
+        let mut outcome = self.conclude(evaluation, (event.operation, event.cause), view_keys);
         if let Outcome::Frames(frames) = &mut outcome {
             self.count(frames, reader).await?;
         }
@@ -360,7 +355,7 @@ impl Group {
     }
 
     /// Keeps the remembered keys. When they no longer fit, the past of a row is unknown from then on.
-    fn remember(&mut self, (rows, after): (&[&ParsedRow<'_>], &[Place]), cause: TransactionId, most: usize) {
+    fn remember(&mut self, (rows, after): (&[&ParsedRow<'_>], &[Place]), cause: Cause, most: usize) {
         let told = Some(cause).filter(|cause| !self.everybody_saw(*cause));
         let View::Remembered { keys, overflown: overflown @ false, .. } = &mut self.view else { return };
         for (row, place) in rows.iter().zip(after) {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use change_event::{Snapshot, TransactionId};
+use change_event::{Cause, Snapshot};
 
 use crate::connection::frame::Frame;
 use crate::protocol::subscription;
@@ -21,7 +21,7 @@ pub(super) struct Body {
     /// Digest of the group's view.
     view: u64,
     /// The cause; members whose `init` contains it are not told.
-    pub(super) transaction: Option<TransactionId>,
+    pub(super) transaction: Option<Cause>,
 }
 
 /// One message to all members of a group, encoded at most once per uid.
@@ -43,7 +43,7 @@ impl Body {
         (event, data, meta): (&str, Option<&[u8]>, Option<&[u8]>),
         place: Place,
         view: u64,
-        transaction: Option<TransactionId>,
+        transaction: Option<Cause>,
     ) -> Self {
         Self { head: subscription::head(event, data, meta), place, view, transaction }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use access::plan::{Level, Root};
 use access::row::{Cover, Membership, Order, Placement, Projection};
 use change_capture::bus::StreamHead;
-use change_event::{Snapshot, TransactionId};
+use change_event::{Cause, Snapshot};
 use indexmap::IndexMap;
 
 use crate::connection::frame::Frame;
@@ -103,7 +103,7 @@ pub(super) struct Pending {
 /// A row that was not in the view after a change.
 #[derive(Debug, Clone)]
 pub(super) struct Gone {
-    pub(super) cause: TransactionId,
+    pub(super) cause: Cause,
     pub(super) key: Box<str>,
     /// A `delete` was sent, because the group knew the row.
     pub(super) told: bool,
@@ -118,7 +118,7 @@ impl Member {
 
     /// Whether the member has been told of `body` in its `init` or before a resume.
     pub(super) fn knows(&self, body: &Body) -> bool {
-        let contained = matches!((&self.snapshot, body.transaction), (Some(snapshot), Some(xid)) if snapshot.contains(xid));
+        let contained = matches!((&self.snapshot, body.transaction), (Some(snapshot), Some(cause)) if snapshot.saw(cause));
         contained
             || body.transaction.is_some() && self.seen.is_some_and(|seen| seen.epoch == body.place.head.epoch && seen >= body.place.head)
     }
@@ -216,7 +216,7 @@ impl Group {
 
     /// After `cause` these rows were not in the view. Members that wait for their `init` keep it in mind; of the others, those who
     /// have `cause` in theirs and were shown one that a later read did not find are owed their view.
-    pub(super) fn note_gone(&mut self, cause: TransactionId, gone: &[Gone]) {
+    pub(super) fn note_gone(&mut self, cause: Cause, gone: &[Gone]) {
         self.recent.arrived(cause);
         if gone.is_empty() {
             return;
@@ -241,6 +241,15 @@ impl Group {
         }
     }
 
+    /// Members whose `init` will not hold are owed their view.
+    pub(super) fn owe_spoilt(&mut self) {
+        for member in self.members.values_mut().flat_map(IndexMap::values_mut) {
+            if matches!(&member.progress, Progress::Starting(pending) if pending.spoilt) {
+                member.progress = Progress::Owed;
+            }
+        }
+    }
+
     /// Rows that members may hold for all that is known of them here: those in their `init`s, and those that somebody was told of
     /// since.
     pub(super) fn held(&mut self) -> Vec<String> {
@@ -249,7 +258,7 @@ impl Group {
         // What is owed is shown anew.
         let live = self.members.values().flat_map(IndexMap::values).filter(|member| matches!(member.progress, Progress::Live));
         let shown = self.recent.shown_in(live.filter_map(|member| member.snapshot.as_ref()));
-        let told = |cause: TransactionId| !self.everybody_saw(cause);
+        let told = |cause: Cause| !self.everybody_saw(cause);
         before.into_entries().filter(|(key, cause)| cause.is_some_and(told) || shown.may_have(key)).map(|(key, _)| key).collect()
     }
 
@@ -305,9 +314,9 @@ impl Group {
     }
 
     /// Whether the `init` of every member contains what `cause` did. One that waits for its `init` does not know yet.
-    pub(super) fn everybody_saw(&self, cause: TransactionId) -> bool {
+    pub(super) fn everybody_saw(&self, cause: Cause) -> bool {
         let saw = |member: &Member| match member.progress {
-            Progress::Live => member.snapshot.as_ref().is_some_and(|snapshot| snapshot.contains(cause)),
+            Progress::Live => member.snapshot.as_ref().is_some_and(|snapshot| snapshot.saw(cause)),
             // What is owed is read after this.
             Progress::Owed => true,
             Progress::Starting(_) => false,

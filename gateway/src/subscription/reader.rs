@@ -164,7 +164,7 @@ impl Reader {
     /// What is committed now.
     pub(super) async fn snapshot(&self) -> Result<Option<Arc<Snapshot>>, DatabaseError> {
         let mut statement = Statement::default();
-        statement.push("select pg_current_snapshot()::text");
+        statement.push("select pg_current_snapshot()::text || '@' || (extract(epoch from clock_timestamp()) * 1000000)::int8");
         let rows = self.database.query(&statement).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         Ok(row.try_get::<_, String>(0)?.parse().ok().map(Arc::new))

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use change_event::{Snapshot, TransactionId};
+use change_event::{Cause, Snapshot};
 
 /// How long after the first change that an `init` cannot contain another one may come that it does: both are of one batch.
 const BATCH: Duration = Duration::from_secs(30);
@@ -63,13 +63,13 @@ impl Recent {
     }
 
     /// A change arrived.
-    pub(super) fn arrived(&mut self, transaction: TransactionId) {
+    pub(super) fn arrived(&mut self, cause: Cause) {
         if self.inits.is_empty() {
             return;
         }
         let now = Instant::now();
         for init in &mut self.inits {
-            if transaction >= init.snapshot.end() {
+            if cause.transaction >= init.snapshot.end() {
                 init.passed.get_or_insert(now);
             }
         }
@@ -96,10 +96,10 @@ impl Recent {
     }
 
     /// The snapshots of `init`s that contain `cause` and show one of `rows`.
-    pub(super) fn showing(&self, cause: TransactionId, rows: &[&str]) -> Vec<Arc<Snapshot>> {
+    pub(super) fn showing(&self, cause: Cause, rows: &[&str]) -> Vec<Arc<Snapshot>> {
         let rows: HashSet<&str> = rows.iter().copied().collect();
         let shows = |init: &&Init| init.shown.as_ref().is_none_or(|shown| shown.iter().any(|key| rows.contains(key.as_str())));
-        self.inits.iter().filter(|init| init.snapshot.contains(cause)).filter(shows).map(|init| Arc::clone(&init.snapshot)).collect()
+        self.inits.iter().filter(|init| init.snapshot.saw(cause)).filter(shows).map(|init| Arc::clone(&init.snapshot)).collect()
     }
 }
 
@@ -111,7 +111,13 @@ impl Shown<'_> {
 
 #[cfg(test)]
 mod tests {
+    use change_event::TransactionId;
+
     use super::*;
+
+    fn cause_of(transaction: u64) -> Cause {
+        Cause { transaction: TransactionId(transaction), written_at: 0 }
+    }
 
     #[test]
     fn an_init_is_remembered_until_no_change_in_it_can_come() {
@@ -121,14 +127,14 @@ mod tests {
         recent.add(Some(&snapshot), &shown);
         recent.add(Some(&snapshot), &shown);
         recent.add(None, &shown);
-        let showing = |recent: &Recent, cause, row| recent.showing(TransactionId(cause), &[row]).len();
+        let showing = |recent: &Recent, cause, row| recent.showing(cause_of(cause), &[row]).len();
         assert_eq!((showing(&recent, 11, "a"), showing(&recent, 12, "a"), showing(&recent, 11, "c")), (1, 0, 0));
         for transaction in [11, 12, 25] {
-            recent.arrived(TransactionId(transaction));
+            recent.arrived(cause_of(transaction));
         }
         assert_eq!(showing(&recent, 15, "b"), 1, "one batch may hold both");
         recent.inits[0].passed = Instant::now().checked_sub(BATCH);
-        recent.arrived(TransactionId(26));
+        recent.arrived(cause_of(26));
         assert_eq!((recent.inits.len(), recent.keys), (0, 0));
     }
 
@@ -137,7 +143,7 @@ mod tests {
         let mut recent = Recent::default();
         let shown: Arc<[String]> = vec!["a".to_owned(); MOST + 1].into();
         recent.add(Some(&Arc::new("10:20:".parse().unwrap())), &shown);
-        assert_eq!(recent.showing(TransactionId(5), &["z"]).len(), 1);
+        assert_eq!(recent.showing(cause_of(5), &["z"]).len(), 1);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use access::refusal::Refusal;
 use crate::connection::session::ConnectionId;
 use crate::error::ClientError;
 use crate::protocol::server::{self, MessageType};
-use crate::state::Gateway;
+use crate::state::{ATTEMPTS, Gateway};
 use crate::subscription::planning::plan;
 use crate::subscription::request::{Planned, Request};
 
@@ -30,7 +30,18 @@ pub async fn refresh_quietly(state: &Arc<Gateway>, connection: ConnectionId) {
     plan_again(state, Some(connection), false).await;
 }
 
+/// Until nothing was replaced meanwhile: of two that overlap, the one with older rules must not have the last word.
 async fn plan_again(state: &Arc<Gateway>, only: Option<ConnectionId>, tell: bool) {
+    for _attempt in 0..ATTEMPTS {
+        let epoch = state.directory.epoch().await;
+        plan_once(state, only, tell).await;
+        if state.directory.is_of(epoch) {
+            return;
+        }
+    }
+}
+
+async fn plan_once(state: &Arc<Gateway>, only: Option<ConnectionId>, tell: bool) {
     let schema = state.directory.schema();
     let mut permissions_of: HashMap<ConnectionId, Option<Arc<Permissions>>> = HashMap::new();
     let mut planned: HashMap<PlanKey, Result<Planned, Refusal>> = HashMap::new();

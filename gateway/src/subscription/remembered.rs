@@ -8,11 +8,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use change_event::TransactionId;
+use change_event::Cause;
 
 /// Keys as text, with the transaction whose event told of them.
 #[derive(Debug, Default)]
-pub(super) struct Remembered(HashMap<String, Option<TransactionId>>);
+pub(super) struct Remembered(HashMap<String, Option<Cause>>);
 
 impl Remembered {
     /// Those that a read has found.
@@ -38,7 +38,7 @@ impl Remembered {
     }
 
     /// A row is in view; `told`: the transaction whose event says so, unless everybody knows that event from his `init`.
-    pub(super) fn enter(&mut self, key: &str, told: Option<TransactionId>) {
+    pub(super) fn enter(&mut self, key: &str, told: Option<Cause>) {
         if let Some(known) = self.0.get_mut(key) {
             *known = told.or(*known);
         } else {
@@ -51,7 +51,7 @@ impl Remembered {
         self.0.remove(key);
     }
 
-    pub(super) fn into_entries(self) -> impl Iterator<Item = (String, Option<TransactionId>)> {
+    pub(super) fn into_entries(self) -> impl Iterator<Item = (String, Option<Cause>)> {
         self.0.into_iter()
     }
 }

@@ -119,7 +119,7 @@ impl Replay<'_> {
     }
 
     async fn tell(&self, group: &mut Group, request: &Request, event: &ChangeEvent, from: &Position) -> Result<(), NotResumed> {
-        if from.snapshot.as_ref().is_some_and(|snapshot| snapshot.contains(event.transaction)) {
+        if from.snapshot.as_ref().is_some_and(|snapshot| snapshot.saw(event.cause())) {
             return Ok(());
         }
         let parsed = ParsedEvent::parse(event, &group.planned.collection);
