@@ -83,6 +83,15 @@ impl Identity {
         Self { accountability: Arc::new(accountability), expires_at: None, proof: Proof::Public }
     }
 
+    /// The token of the session that it rests on.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        match &self.proof {
+            Proof::AccessToken { session } => session.as_ref().map(|session| session.expose_secret()),
+            Proof::StaticToken(_) | Proof::Public => None,
+        }
+    }
+
     /// Whether both are the same person by the same proof.
     #[must_use]
     pub fn rests_on_the_same(&self, other: &Self) -> bool {
@@ -90,9 +99,7 @@ impl Identity {
         let proof = match (&self.proof, &other.proof) {
             (Proof::Public, Proof::Public) => true,
             (Proof::StaticToken(one), Proof::StaticToken(other)) => one.expose_secret() == other.expose_secret(),
-            (Proof::AccessToken { session: one }, Proof::AccessToken { session: other }) => {
-                one.as_ref().map(|session| session.expose_secret()) == other.as_ref().map(|session| session.expose_secret())
-            }
+            (Proof::AccessToken { .. }, Proof::AccessToken { .. }) => self.session() == other.session(),
             (Proof::Public | Proof::StaticToken(_) | Proof::AccessToken { .. }, _) => false,
         };
         one.user == another.user && one.share == another.share && self.expires_at == other.expires_at && proof

@@ -12,14 +12,6 @@ use super::authenticator::{Authenticator, optional, statement, text, uuid};
 use super::{Identity, Proof};
 use crate::database::DatabaseError;
 
-/// The session that an identity rests on.
-fn session_of(identity: &Identity) -> Option<&str> {
-    match &identity.proof {
-        Proof::AccessToken { session: Some(session) } => Some(session.expose_secret()),
-        Proof::AccessToken { session: None } | Proof::StaticToken(_) | Proof::Public => None,
-    }
-}
-
 /// The outcome of a second look.
 #[derive(Debug, Clone)]
 pub enum Recheck {
@@ -122,11 +114,11 @@ impl Authenticator {
     pub async fn look_at_all(&self, identities: &[Identity]) -> Result<Vec<(usize, Recheck)>, DatabaseError> {
         let users: HashSet<Uuid> = identities.iter().filter_map(|identity| identity.accountability.user).collect();
         let users = self.user_rows(&users.into_iter().collect::<Vec<_>>()).await?;
-        let sessions: Vec<&str> = identities.iter().filter_map(session_of).collect();
+        let sessions: Vec<&str> = identities.iter().filter_map(Identity::session).collect();
         let sessions = self.session_rows(&sessions).await?;
         let outcome = |identity: &Identity| {
             let accountability = &identity.accountability;
-            if session_of(identity).is_some_and(|session| sessions.get(session) != Some(&accountability.user)) {
+            if identity.session().is_some_and(|session| sessions.get(session) != Some(&accountability.user)) {
                 return Recheck::Ended;
             }
             let Some(user) = accountability.user else { return Recheck::Same };

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use access::accountability::{Accountability, ClientOrigin};
 use jiff::Timestamp;
-use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -167,10 +166,7 @@ impl Session {
     /// What events call the `directus_sessions` row that its identity rests on: the token itself never travels.
     #[must_use]
     pub fn session_key(&self) -> Option<String> {
-        match &self.standing().identity().proof {
-            Proof::AccessToken { session: Some(token) } => Some(change_event::key_digest(token.expose_secret())),
-            Proof::AccessToken { session: None } | Proof::StaticToken(_) | Proof::Public => None,
-        }
+        self.standing().identity().session().map(change_event::key_digest)
     }
 
     /// When its token ends.

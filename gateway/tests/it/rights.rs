@@ -6,10 +6,12 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use service_runtime::guarded_process::Signal;
 use service_runtime::testkit::PrivateRedis;
+use tokio_postgres::Client;
 
 use crate::conformance::{Baseline, Fixture};
-use crate::harness::gateway::{Gateway, Program};
+use crate::harness::gateway::{Gateway, Program, Running};
 use crate::harness::http::Request;
+use crate::harness::postgres::Database;
 use crate::harness::raw::RawClient;
 use crate::harness::run;
 
@@ -27,15 +29,31 @@ const PEOPLE: &str = r#"
         values ('fa000000-0000-4000-8000-000000000001', 'x@example.com', 'moved-user-000000', 'active', 'fa000000-0000-4000-8000-000000000101');
     insert into articles (id, title) values (900, 'one'), (901, 'two');"#;
 
-#[test]
-fn who_leaves_a_role_does_not_get_what_the_role_gets_afterwards() {
-    run(async {
+/// A node, its worker, and a client's way to change what they serve.
+struct Stage {
+    database: Database,
+    sql: Client,
+    redis: PrivateRedis,
+    worker: Running,
+    node: Gateway,
+}
+
+impl Stage {
+    async fn set() -> Result<Self> {
         let database = Fixture::database(Baseline::Twelve).await?;
         let sql = database.connect().await?;
         sql.batch_execute(PEOPLE).await?;
         let redis = PrivateRedis::start(&[]).await.context("redis-server")?;
         let worker = Program::worker(&database, redis.url())?.lead().await?;
         let node = Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url()).listen().await?;
+        Ok(Self { database, sql, redis, worker, node })
+    }
+}
+
+#[test]
+fn who_leaves_a_role_does_not_get_what_the_role_gets_afterwards() {
+    run(async {
+        let Stage { database, sql, redis, worker, node } = Stage::set().await?;
         let mut socket = node.connect("moved-user-000000").await?;
         let query = json!({"fields": ["id", "title"]});
         let init = socket.ask(json!({"type": "subscribe", "collection": "articles", "uid": "s", "query": query})).await?;
@@ -82,12 +100,7 @@ async fn parked(node: &Gateway, path: &str, body: &Value, meanwhile: impl AsyncF
 #[test]
 fn who_holds_a_body_back_is_asked_again_who_he_is() {
     run(async {
-        let database = Fixture::database(Baseline::Twelve).await?;
-        let sql = database.connect().await?;
-        sql.batch_execute(PEOPLE).await?;
-        let redis = PrivateRedis::start(&[]).await.context("redis-server")?;
-        let worker = Program::worker(&database, redis.url())?.lead().await?;
-        let node = Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url()).listen().await?;
+        let Stage { database, sql, redis, worker, node } = Stage::set().await?;
         let query = json!({"query": "{ articles { id } }"});
         let answer = parked(&node, "/graphql", &query, async || Ok(())).await?;
         ensure!(answer.contains("900"), "{answer}");
