@@ -15,6 +15,7 @@ mod dispatch;
 mod evaluate;
 mod frames;
 mod group;
+mod lanes;
 mod listeners;
 mod listening;
 mod planning;

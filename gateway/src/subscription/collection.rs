@@ -1,6 +1,6 @@
 //! The task that owns all groups of one collection.
 //!
-//! Everything that concerns the collection goes through its one bounded queue, so registration, events, activation and
+//! Everything that concerns the collection goes through its bounded lanes, so registration, events, activation and
 //! changes of permissions have one order and the groups need no lock. It must never wait for a client: deliveries go to
 //! send queues that do not block. It waits for the database only for groups whose view cannot be judged in memory.
 
@@ -10,27 +10,25 @@ use std::time::Duration;
 
 use access::row::PredicateIndex;
 use change_capture::bus::StreamHead;
-use change_event::{Cause, ChangeEvent, Snapshot};
-use tokio::sync::{mpsc, oneshot};
+use change_event::{Cause, Snapshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use tracing::field::Empty;
-use tracing::{Instrument as _, Span};
 
 use crate::connection::frame::Frame;
 use crate::connection::send_queue::SendQueue;
 use crate::metrics::Metrics;
 use crate::subscription::frames::{Body, Message};
 use crate::subscription::group::{Gone, Group, Member, Pending, Progress, View};
+use crate::subscription::lanes::{Next, Notice, Queue};
 use crate::subscription::listening::Listening;
 use crate::subscription::position::Place;
 use crate::subscription::reader::{Reader, ViewRead};
 use crate::subscription::remembered::Remembered;
 use crate::subscription::request::{GroupKey, Planned, Request, SubscriptionId};
 
-/// Commands that may wait for one collection; more make the feed wait, which its own bound turns into a gap.
-pub(super) const QUEUE: usize = 1024;
-
-/// What the task is told.
+/// What the task is told about subscriptions.
 pub(super) enum Command {
     /// A subscription begins: from now on its frames are kept for it. Answers with the newest event before it.
     Register {
@@ -51,12 +49,6 @@ pub(super) enum Command {
     Regroup { subscription: SubscriptionId, planned: Option<Box<Planned>> },
     /// No more of those for now: whoever's view became another one is sent it.
     Settle,
-    /// A change, and the span that ends with its delivery; answers when it has been delivered.
-    Event(Arc<ChangeEvent>, Span, oneshot::Sender<()>),
-    /// Changes were lost: every view is read again.
-    Gap,
-    /// Answers when everything before it is done.
-    Barrier(oneshot::Sender<()>),
 }
 
 /// How a subscription starts.
@@ -149,25 +141,28 @@ impl CollectionTask {
     }
 
     /// Works until every sender is gone.
-    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+    pub(super) async fn run(mut self, mut queue: Queue) {
         loop {
             let due = self.due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
-            // Both are cancel-safe: `recv` loses nothing, and the due time is kept in `self`.
-            let command = tokio::select! {
-                command = commands.recv() => command,
+            // Both are cancel-safe: the queue loses nothing, and the due time is kept in `self`.
+            let next = tokio::select! {
+                next = queue.next() => next,
                 () = tokio::time::sleep_until(due), if self.due.is_some() => {
                     self.push_aggregates().await;
                     continue;
                 }
             };
-            let Some(command) = command else { break };
-            self.handle(command).await;
+            match next {
+                Some(Next::Command(command)) => self.obey(command).await,
+                Some(Next::Notice(notice)) => self.hear(notice).await,
+                None => break,
+            }
         }
         self.metrics.subscriptions.sub(i64::try_from(self.subscriptions.len() + self.listening.len()).unwrap_or(0));
         self.metrics.groups.sub(i64::try_from(self.groups.len()).unwrap_or(0));
     }
 
-    async fn handle(&mut self, command: Command) {
+    async fn obey(&mut self, command: Command) {
         match command {
             Command::Register { subscription, request, planned, queue, done } => {
                 let member = Member::starting(queue, request.positions);
@@ -207,7 +202,12 @@ impl CollectionTask {
                     self.read_again(&key, Audience::Owed).await;
                 }
             }
-            Command::Event(event, received, done) => {
+        }
+    }
+
+    async fn hear(&mut self, notice: Notice) {
+        match notice {
+            Notice::Event(event, received, done) => {
                 if received.is_disabled() {
                     self.event(&event).await;
                 } else {
@@ -219,13 +219,13 @@ impl CollectionTask {
                 // The feed waits only where the next event is of the same transaction.
                 let _heard = done.send(());
             }
-            Command::Gap => {
+            Notice::Gap => {
                 for key in self.groups.keys().cloned().collect::<Vec<_>>() {
                     self.send_listeners_back(&key);
                     self.read_again(&key, Audience::All { cause: None }).await;
                 }
             }
-            Command::Barrier(done) => {
+            Notice::Barrier(done) => {
                 let _heard = done.send(());
             }
         }

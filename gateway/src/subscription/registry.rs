@@ -12,13 +12,14 @@ use std::time::Duration;
 use change_capture::bus::{Bus, BusError, FeedControl, StreamHead};
 use change_event::{ChangeEvent, Snapshot};
 use service_runtime::Tasks;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tracing::Span;
 
 use crate::connection::session::{ConnectionId, Session};
 use crate::database::{Database, DatabaseError};
 use crate::metrics::Metrics;
-use crate::subscription::collection::{CollectionTask, Command, Limits, QUEUE, Start};
+use crate::subscription::collection::{CollectionTask, Command, Limits, Start};
+use crate::subscription::lanes::{Lanes, Notice, lanes};
 use crate::subscription::position::Position;
 use crate::subscription::reader::{Reader, ViewRead};
 use crate::subscription::replay::{NotResumed, Replay};
@@ -63,7 +64,7 @@ pub struct Registry {
     /// Resumes that read the stream at once; each holds a page of it.
     replays: Semaphore,
     /// Guards the map only. A task lives as long as the process once its collection was subscribed to.
-    collections: Mutex<HashMap<Arc<str>, mpsc::Sender<Command>>>,
+    collections: Mutex<HashMap<Arc<str>, Lanes>>,
     /// Guards the map only.
     connections: Mutex<HashMap<ConnectionId, Connection>>,
 }
@@ -215,8 +216,9 @@ impl Registry {
         let (done, registered) = oneshot::channel();
         let queue = Arc::clone(session.queue());
         let command = Command::Register { subscription: id, request: Arc::clone(request), planned: Box::new(planned), queue, done };
+        task.command(command).await;
         // The task answers unless the process is ending.
-        Ok(if task.send(command).await.is_ok() { registered.await.ok() } else { None })
+        Ok(registered.await.ok())
     }
 
     /// Starts delivery; with `at_any_rate` the view is read once more behind whatever came meanwhile, if `start` does not hold any more.
@@ -224,9 +226,7 @@ impl Registry {
     pub async fn activate(&self, session: &Session, request: &Request, id: SubscriptionId, start: Start, at_any_rate: bool) -> Activation {
         let Some(task) = self.collections().get(&request.collection).cloned() else { return Activation::Live };
         let (done, activated) = oneshot::channel();
-        if task.send(Command::Activate { subscription: id, start, at_any_rate, done }).await.is_err() {
-            return Activation::Live;
-        }
+        task.command(Command::Activate { subscription: id, start, at_any_rate, done }).await;
         if !activated.await.unwrap_or(true) {
             return Activation::Again;
         }
@@ -347,13 +347,13 @@ impl Registry {
     pub async fn event(&self, event: Arc<ChangeEvent>, span: Span) -> oneshot::Receiver<()> {
         let (done, delivered) = oneshot::channel();
         let collection = Arc::clone(&event.collection);
-        self.tell(&collection, Command::Event(event, span, done)).await;
+        self.notify(&collection, Notice::Event(event, span, done)).await;
         delivered
     }
 
     /// Changes of `collection` were lost: its views are read again.
     pub async fn gap(&self, collection: &str) {
-        self.tell(collection, Command::Gap).await;
+        self.notify(collection, Notice::Gap).await;
     }
 
     /// Lets the collections' tasks end once what they were told is done.
@@ -366,10 +366,9 @@ impl Registry {
         let tasks: Vec<_> = self.collections().values().cloned().collect();
         for task in tasks {
             let (done, passed) = oneshot::channel();
-            if task.send(Command::Barrier(done)).await.is_ok() {
-                // A task that ended has nothing left to do.
-                let _passed = passed.await;
-            }
+            task.notice(Notice::Barrier(done)).await;
+            // A task that ended has nothing left to do.
+            let _passed = passed.await;
         }
     }
 
@@ -388,33 +387,39 @@ impl Registry {
     async fn tell(&self, collection: &str, command: Command) {
         let task = self.collections().get(collection).cloned();
         if let Some(task) = task {
-            // A task that ended took its groups with it.
-            let _told = task.send(command).await;
+            task.command(command).await;
+        }
+    }
+
+    async fn notify(&self, collection: &str, notice: Notice) {
+        let task = self.collections().get(collection).cloned();
+        if let Some(task) = task {
+            task.notice(notice).await;
         }
     }
 
     /// The task of a collection, started and subscribed to the bus when there is none.
-    async fn task(&self, collection: &Arc<str>) -> Result<mpsc::Sender<Command>, BusError> {
+    async fn task(&self, collection: &Arc<str>) -> Result<Lanes, BusError> {
         if let Some(task) = self.collections().get(collection).cloned() {
             return Ok(task);
         }
         let head = self.feed.subscribe(collection).await?;
         let mut collections = self.collections();
         let task = collections.entry(Arc::clone(collection)).or_insert_with(|| {
-            let (sender, receiver) = mpsc::channel(QUEUE);
+            let (lanes, queue) = lanes();
             let limits = Limits {
                 pending_bytes: self.options.pending_bytes,
                 view_keys: self.options.view_keys,
                 aggregate_interval: self.options.aggregate_interval,
             };
             let task = CollectionTask::new(head, self.reader.clone(), limits, Arc::clone(&self.metrics));
-            self.tasks.spawn("collection", task.run(receiver));
-            sender
+            self.tasks.spawn("collection", task.run(queue));
+            lanes
         });
         Ok(task.clone())
     }
 
-    fn collections(&self) -> MutexGuard<'_, HashMap<Arc<str>, mpsc::Sender<Command>>> {
+    fn collections(&self) -> MutexGuard<'_, HashMap<Arc<str>, Lanes>> {
         self.collections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -46,10 +46,9 @@ impl Registry {
         let (done, listening) = oneshot::channel();
         let queue = Arc::clone(session.queue());
         let command = Command::Listen { subscription: id, request: Arc::clone(request), planned: Box::new(planned), queue, done };
-        if task.send(command).await.is_ok() {
-            // The task answers unless the process is ending.
-            let _listening = listening.await;
-        }
+        task.command(command).await;
+        // The task answers unless the process is ending.
+        let _listening = listening.await;
         Ok(())
     }
 }
