@@ -30,6 +30,11 @@ pub const SCHEMA_COLLECTION: &str = "tidegate:schema";
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 
+impl Epoch {
+    /// Of a bus that no leader has opened yet.
+    pub const UNOPENED: Self = Self(0);
+}
+
 /// The place of an event in its collection's stream: contiguous from 1 within an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

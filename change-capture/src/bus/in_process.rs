@@ -15,9 +15,6 @@ use super::feed::FeedBackend;
 use super::feed_queue::FeedQueue;
 use super::{BoxFuture, Bus, BusCapacity, BusError, Feed, Fence, GapReason, KnownHead, StreamHead};
 
-/// Before a leader has opened the bus there is no epoch.
-const UNOPENED: Epoch = Epoch(0);
-
 /// A bus inside one process; clones share it.
 #[derive(Debug, Clone)]
 pub struct InProcessBus(Arc<Shared>);
@@ -55,7 +52,7 @@ impl InProcessBus {
     /// An empty bus that nobody leads yet.
     #[must_use]
     pub fn new(capacity: BusCapacity) -> Self {
-        let state = State { fence: Fence(0), epoch: UNOPENED, streams: HashMap::new(), feeds: Vec::new(), next_feed: 0 };
+        let state = State { fence: Fence(0), epoch: Epoch::UNOPENED, streams: HashMap::new(), feeds: Vec::new(), next_feed: 0 };
         Self(Arc::new(Shared { capacity, state: Mutex::new(state) }))
     }
 }
@@ -115,7 +112,7 @@ impl State {
                 }
                 // Before the first event of all there is nothing to miss. After it, another process may have published
                 // since who subscribed here looked at the database.
-                if position.epoch != UNOPENED || head.sequence != Sequence(0) {
+                if position.epoch != Epoch::UNOPENED || head.sequence != Sequence(0) {
                     let reason = if position.epoch == epoch { GapReason::Trimmed } else { GapReason::Epoch };
                     feed.queue.gap(Arc::clone(collection), reason);
                 }

@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use change_capture::bus::{Bus, BusError, FeedControl, StreamHead};
-use change_event::{ChangeEvent, Snapshot};
+use change_event::{ChangeEvent, Epoch, Snapshot};
 use service_runtime::Tasks;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::Instant;
 use tracing::Span;
 
 use crate::connection::session::{ConnectionId, Session};
@@ -28,6 +29,10 @@ use crate::subscription::shared_read::SharedReads;
 
 /// Resumes that may read the stream at the same time.
 const REPLAYS: usize = 8;
+/// How long a resume waits for a leader where there is none yet: a standby takes over in less.
+const LEADER: Duration = Duration::from_secs(5);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What bounds the subscriptions of a node.
 #[derive(Debug, Clone)]
@@ -248,10 +253,23 @@ impl Registry {
         from: &Position,
         until: StreamHead,
     ) -> Result<StreamHead, NotResumed> {
+        let until = self.opened(&request.collection, until).await;
         // The semaphore is never closed.
         let _turn = self.replays.acquire().await;
         let replay = Replay { bus: &*self.bus, reader: &self.reader, queue: session.queue(), view_keys: self.options.view_keys };
         replay.run(request, planned, from, until).await
+    }
+
+    /// `head`, or where the stream stands once a leader has opened the bus: clients are back sooner than it after everything was
+    /// started again, and what they missed is told as soon as the bus has it again.
+    async fn opened(&self, collection: &str, mut head: StreamHead) -> StreamHead {
+        let end = Instant::now() + LEADER;
+        while head.epoch == Epoch::UNOPENED && Instant::now() < end {
+            tokio::time::sleep(LOOK).await;
+            // A bus that is away says later where it stands.
+            head = self.feed.subscribe(collection).await.unwrap_or(head);
+        }
+        head
     }
 
     /// Reads a view, or the one item in `item`, for an `init`; equal ones that are wanted at once are read once.

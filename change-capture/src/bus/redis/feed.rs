@@ -296,7 +296,7 @@ impl Reader {
                                 Some(head) => return Ok(head),
                                 None => bus.opened().await?.map(|(epoch, _)| epoch),
                             };
-                            Ok(origin(epoch.unwrap_or(Epoch(0))))
+                            Ok(origin(epoch.unwrap_or(Epoch::UNOPENED)))
                         };
                         let late = |_| BusError::Unavailable("no answer in time".into());
                         let head = timeout(RESPONSE_TIMEOUT, head).await.map_err(late).flatten();
