@@ -26,7 +26,7 @@ const READER: &str = "tok-reader";
 struct Deployment {
     nodes: Vec<Gateway>,
     sql: Client,
-    _worker: Running,
+    worker: Running,
     redis: PrivateRedis,
     database: Database,
     _machine: RwLockReadGuard<'static, ()>,
@@ -41,7 +41,7 @@ impl Deployment {
         let node = || Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url()).listen();
         let (a, b) = tokio::try_join!(node(), node())?;
         let sql = database.connect().await?;
-        Ok(Self { nodes: vec![a, b], sql, _worker: worker, redis, database, _machine: machine })
+        Ok(Self { nodes: vec![a, b], sql, worker: worker, redis, database, _machine: machine })
     }
 
     /// Connects and subscribes; gives the first message too.
@@ -59,7 +59,7 @@ impl Deployment {
         for node in self.nodes {
             node.stop().await?;
         }
-        drop((self._worker, self.redis));
+        drop((self.worker, self.redis));
         self.database.drop().await
     }
 }
@@ -104,6 +104,39 @@ const HISTORY: [&str; 9] = [
     "insert into tags (label) values ('four') on conflict (label) do update set label = 'seven'",
     "insert into tags (label) values ('last')",
 ];
+
+/// Bus and node have forgotten everything, and the worker is not there yet: clients are the first to come back.
+#[test]
+fn who_is_back_before_the_worker_waits_for_it() {
+    run(async {
+        let mut deployment = Deployment::start().await?;
+        let query = json!({"collection": "tags", "query": {"fields": ["label"]}, "resume": true});
+        let (mut socket, _) = deployment.subscriber(&deployment.nodes[0], ADMIN_TOKEN, &query).await?;
+        deployment.sql.batch_execute("insert into tags (label) values ('heard')").await?;
+        let heard = until(&mut socket, "heard").await?.pop().context("the create")?;
+        drop(socket);
+        deployment.sql.batch_execute("insert into tags (label) values ('missed')").await?;
+        deployment.worker.signal(Signal::STOP)?;
+        deployment.redis.kill()?;
+        deployment.redis.restart().await?;
+        let late = Program::gateway(&["serve"]).database(&deployment.database).env("REDIS", deployment.redis.url()).listen().await?;
+        let mut socket = late.connect(ADMIN_TOKEN).await?;
+        let mut again = json!({"type": "subscribe", "uid": "s", "resume": position(&heard)?});
+        for (name, value) in query.as_object().context("an object")? {
+            again.as_object_mut().context("an object")?.entry(name).or_insert(value.clone());
+        }
+        socket.send(&again).await?;
+        let pong = socket.ask(json!({"type": "ping"})).await?;
+        ensure!(pong["type"] == "pong", "{pong}");
+        deployment.worker.signal(Signal::CONT)?;
+        let resumed = socket.next().await?;
+        ensure!(resumed["event"] == "resume", "{resumed}");
+        let missed = socket.next().await?;
+        ensure!(missed["event"] == "create" && missed["data"][0]["label"] == "missed", "{missed}");
+        late.stop().await?;
+        deployment.stop().await
+    });
+}
 
 /// Neither a Redis that starts again without anything nor a process that is bus and node in one loses what a client is to go on from:
 /// the outbox still has it.
