@@ -91,6 +91,13 @@ begin
 end
 $$;
 
+-- How many rows one event may hold. A writer that sends the rows of several people by one statement has each told by itself:
+-- what they did are several things, and clients that expect one row in an event go on finding it there.
+create or replace function tidegate.rows_per_event()
+returns bigint language sql stable parallel safe as $$
+  select case when current_setting('tidegate.apart', true) = 'on' then 1 else 1000 end
+$$;
+
 -- Whether the doorbell has to ring. `adaptive`: the awake worker holds this lock exclusively, so getting it shared means
 -- that the worker sleeps. Taken in the session form and given back at once, in one expression: a transaction-level lock
 -- would be kept by a long writer. A server that allows prepared transactions gets no NOTIFY at all, since PREPARE
@@ -191,7 +198,7 @@ begin
       from (
         select string_agg(cut.item, ',' order by cut.n) as list
         from (
-          select rowed.item, rowed.n, (rowed.n - 1) / 1000 as by_count,
+          select rowed.item, rowed.n, (rowed.n - 1) / tidegate.rows_per_event() as by_count,
                  sum(octet_length(rowed.item)) over (order by rowed.n) / 1000000 as by_size
           from (
             select row_number() over () as n,
@@ -246,7 +253,7 @@ begin
       from (
         select string_agg(cut.item, ',' order by cut.n) as list
         from (
-          select rowed.item, rowed.n, (rowed.n - 1) / 1000 as by_count,
+          select rowed.item, rowed.n, (rowed.n - 1) / tidegate.rows_per_event() as by_count,
                  sum(octet_length(rowed.item)) over (order by rowed.n) / 1000000 as by_size
           from (
             select row_number() over () as n,
@@ -313,7 +320,7 @@ begin
       from (
         select cut.operation, string_agg(cut.item, ',' order by cut.n) as list
         from (
-          select rowed.operation, rowed.item, rowed.n, (rowed.n - 1) / 1000 as by_count,
+          select rowed.operation, rowed.item, rowed.n, (rowed.n - 1) / tidegate.rows_per_event() as by_count,
                  sum(octet_length(rowed.item)) over (partition by rowed.operation order by rowed.n) / 1000000 as by_size
           from (
             select paired.operation, row_number() over (partition by paired.operation order by paired.n) as n,

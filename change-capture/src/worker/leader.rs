@@ -29,6 +29,9 @@ use crate::install::{LOCK_LEADER, LOCK_SPACE};
 const BUS_CHECK: Duration = Duration::from_secs(1);
 /// After so long without a read, nobody knows how much waits.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Batches closer together than this are read together from then on: each read costs PostgreSQL as much as a write does, and
+/// writers that follow each other so fast are better served by a read for several of them.
+const HOT: Duration = Duration::from_millis(2);
 /// A small statement that takes longer has met a database that is gone.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -84,6 +87,10 @@ struct Leader<'a> {
     bus_checked: Instant,
     /// The last read, if it was a small one.
     read_at: Option<Instant>,
+    /// When the newest batch was read.
+    batch_at: Option<Instant>,
+    /// Batches follow each other closely: not before this moment comes the next read.
+    hot: Option<Instant>,
 }
 
 /// Leads until shutdown (then everything committed is published first), or until the session or the leadership is lost.
@@ -96,7 +103,8 @@ pub(super) async fn lead(context: &Context, session: Session, shared: &Shared) -
     let wake = Wake::start(&session.client, config.notify, config.poll_min, config.poll_max).await?;
     tracing::info!(epoch = ledger.epoch.0, fence = ledger.fence.0, "leading");
     context.metrics.leader.set(1);
-    let mut leader = Leader { context, session, shared, outbox, ledger, wake, bus_checked: Instant::now(), read_at: None };
+    let mut leader =
+        Leader { context, session, shared, outbox, ledger, wake, bus_checked: Instant::now(), read_at: None, batch_at: None, hot: None };
     leader.open_bus().await?;
     leader.run().await
 }
@@ -171,6 +179,9 @@ impl Leader<'_> {
         if self.session.client.is_closed() {
             return Err(SessionError::Database(DatabaseError::Unexpected("the session was closed")));
         }
+        if let Some(hot) = self.hot {
+            tokio::time::sleep_until(hot.into()).await;
+        }
         Ok(())
     }
 
@@ -186,6 +197,7 @@ impl Leader<'_> {
         match timeout(STATEMENT_DEADLINE, read).await.map_err(|_| DatabaseError::Timeout)?? {
             Found::Nothing(boundary) => {
                 self.read_at = Some(started);
+                self.hot = None;
                 self.ledger.advanced(boundary);
                 Ok(0)
             }
@@ -200,6 +212,8 @@ impl Leader<'_> {
                 }
                 self.publish(&mut batch).await?;
                 self.read_at = Some(started);
+                let before = self.batch_at.replace(started);
+                self.hot = before.filter(|before| started.duration_since(*before) < HOT).map(|_| started + HOT);
                 Ok(self.finish(boundary, batch, started))
             }
             Found::Large(boundary) => {

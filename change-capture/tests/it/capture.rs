@@ -136,6 +136,24 @@ async fn truncate_and_a_big_statement_are_resets() {
 }
 
 #[tokio::test]
+async fn rows_of_several_people_in_one_statement_are_told_apart() {
+    let mut rig = Rig::start(&["create table t (id integer primary key, v text)"], &["t"]).await;
+    rig.database
+        .run(&[
+            "insert into t values (3, 'x'), (1, 'y'), (2, 'z')",
+            "begin; set local tidegate.apart = 'on'; insert into t values (6, 'a'), (4, 'b'), (5, 'c'); update t set v = v || '!' where id in (4, 5);
+             update t set id = 7 where id in (6); delete from t where id in (1, 2); commit",
+            "delete from t where id in (4, 5)",
+        ])
+        .await;
+    let events = rig.events().await;
+    let short: Vec<_> = events.iter().map(|event| summary(event)).collect();
+    assert_eq!(short, ["t c 3,1,2", "t c 6", "t c 4", "t c 5", "t u 4", "t u 5", "t d 6", "t c 7", "t d 1", "t d 2", "t d 4,5"]);
+    assert_eq!(events[1].transaction, events[9].transaction);
+    assert_eq!(events[1].statement, events[3].statement);
+}
+
+#[tokio::test]
 async fn a_wide_statement_is_cut_by_size_and_a_big_value_is_left_out_of_both_images() {
     let mut rig = Rig::start(&[ARTICLES], &["articles"]).await;
     rig.database
