@@ -54,6 +54,8 @@ pub struct Config {
     pub graphql: GraphQlConfig,
     /// `MAX_BATCH_MUTATION`.
     pub max_batch_mutation: Option<u64>,
+    /// `GATEWAY_WRITES_TOGETHER`: writes of one row in one transaction at most.
+    pub writes_together: usize,
     /// `CORS_*`.
     pub cors: CorsConfig,
     /// `IP_TRUST_PROXY`, `IP_CUSTOM_HEADER`.
@@ -387,6 +389,7 @@ impl Config {
                 None | Some("Infinity" | "infinity") => None,
                 Some(_) => r.integer("MAX_BATCH_MUTATION", 0..=i64::MAX).and_then(|n| u64::try_from(n).ok()),
             },
+            writes_together: size(&mut r, "GATEWAY_WRITES_TOGETHER", 64, 1..=1_000),
             cors: cors(&mut r),
             proxy: proxy(&mut r),
             max_payload: bytes(&mut r, "MAX_PAYLOAD_SIZE", 1_000_000),

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! read    query ─▶ plan ─▶ one statement ─▶ Answer           kept   the statements of reads by key alone
-//! one row without nested values ─▶ at_once: one statement that writes, remembers and answers
+//! one row without nested values ─▶ at_once: one statement that writes, remembers and answers (one_row), with others (gathering)
 //! write   transaction, mutations counted, errors translated      statement   SQL of writes
 //! version   a write that is taken back, and a read in between
 //! create, update, delete ─▶ nested (each relation is a write of its own) ─▶ record (activity, revisions)
@@ -19,9 +19,11 @@
 mod at_once;
 mod create;
 mod delete;
+mod gathering;
 mod kept;
 mod key;
 mod nested;
+mod one_row;
 mod preparation;
 mod read;
 mod record;
@@ -46,6 +48,7 @@ use tokio::sync::Semaphore;
 use crate::config::Config;
 use crate::database::{Database, DatabaseError};
 use crate::directory::Directory;
+use crate::items::gathering::Gathering;
 use crate::items::kept::KeptReads;
 use crate::items::write::Write;
 use crate::metrics::{Operation, Operations};
@@ -65,6 +68,7 @@ pub struct ItemsService {
     unlimited: QueryLimits,
     operations: Operations,
     kept: KeptReads,
+    gathering: Gathering,
     /// How many content versions may be tried out at a time.
     trials: Semaphore,
 }
@@ -162,6 +166,7 @@ impl ItemsService {
     #[must_use]
     pub fn new(database: Database, directory: Arc<Directory>, config: Arc<Config>, tasks: Tasks) -> Self {
         let unlimited = QueryLimits { max_limit: None, ..config.query.clone() };
+        let gathering = Gathering::new(database.clone(), tasks.clone(), config.writes_together);
         Self {
             database,
             directory,
@@ -170,6 +175,7 @@ impl ItemsService {
             unlimited,
             operations: Operations::detached(),
             kept: KeptReads::new(),
+            gathering,
             trials: Semaphore::new(TRIALS),
         }
     }

@@ -31,7 +31,7 @@ mod scope;
 mod set;
 mod writer;
 
-pub use returned::{key_text, one_of, returned};
+pub use returned::{Returned, key_text, one_of, returned};
 
 /// How the answer of a read comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ mod together;
 
 use std::fmt::Write as _;
 
-pub use together::together;
+pub use together::{GATHERED, gathered, together};
 
 /// SQL text with `$1…$n` and its parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -43,6 +43,17 @@ impl Parameter {
 }
 
 impl Statement {
+    /// How much its values occupy, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let of = |parameter: &Parameter| match parameter {
+            Parameter::Null => 0,
+            Parameter::Text(text) => text.len(),
+            Parameter::Array(items) => items.iter().flatten().map(String::len).sum(),
+        };
+        self.parameters.iter().map(of).sum()
+    }
+
     /// Appends SQL text. Only constants of the source code and identifiers made by [`quote_identifier`] may be passed.
     pub fn push(&mut self, sql: &str) -> &mut Self {
         self.text.push_str(sql);

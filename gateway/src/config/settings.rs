@@ -31,6 +31,11 @@ pub const SETTINGS: &[Setting] = &[
     s("DB_POOL__MAX", "10", "Database connections of one node."),
     s("DB_EXCLUDE_TABLES", "spatial_ref_sys,sysdiagrams", "Tables that are no collections."),
     s("GATEWAY_QUERY_TIMEOUT", "15000", "Milliseconds that a statement may run."),
+    s(
+        "GATEWAY_WRITES_TOGETHER",
+        "64",
+        "Writes of one row that go together in a transaction at most, where they come at once; 1: each by itself.",
+    ),
     s("REDIS_ENABLED", "", "false: no Redis, even where REDIS is set."),
     s("REDIS", "", "A redis:// address, or REDIS_HOST and so on."),
     s("REDIS_HOST", "", "Redis host."),

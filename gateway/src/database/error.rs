@@ -26,7 +26,13 @@ pub enum DatabaseError {
     Form(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What several waited for had another form than expected.
+#[derive(Debug, thiserror::Error)]
+#[error("the result for several had an unexpected form")]
+struct OfOthers;
+
 /// An error of the server, in parts.
+#[derive(Clone)]
 pub struct SqlError {
     state: SqlState,
     message: String,
@@ -114,6 +120,17 @@ impl DatabaseError {
         match self {
             Self::Unavailable(_) | Self::Busy => true,
             Self::Timeout | Self::Sql(_) | Self::Form(_) => false,
+        }
+    }
+
+    /// The same for somebody else who waited for it.
+    pub(crate) fn alike(&self) -> Self {
+        match self {
+            Self::Unavailable(_) => Self::Unavailable(None),
+            Self::Busy => Self::Busy,
+            Self::Timeout => Self::Timeout,
+            Self::Sql(error) => Self::Sql(error.clone()),
+            Self::Form(_) => Self::form(OfOthers),
         }
     }
 

@@ -237,7 +237,7 @@ fn settle<T>(connection: PooledConnection, result: Bounded<T>) -> Result<T, Data
 
 /// Runs `work`, and once more with a fresh prepared form when the old one no longer fitted. An error has undone the
 /// statement, so that this holds for writes too; inside a transaction it does not.
-async fn unless_stale<'a, T, F>(
+pub(super) async fn unless_stale<'a, T, F>(
     connection: &'a Connection,
     statement: &'a Statement,
     work: impl Fn(&'a Connection, &'a Statement) -> F,

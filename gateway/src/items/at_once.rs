@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use access::payload::{Prepared, WriteKind};
 use access::permission::Action;
-use access::plan::ReadPlan;
 use access::planner::{Planner, Target};
 use access::query::Query;
 use access::refusal::Refusal;
@@ -23,29 +22,17 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::database::{DatabaseError, sqlstate};
+use crate::items::one_row::{Effect, OLD, OneRow, ROW, Revision, RevisionData, Texts};
 use crate::items::preparation::Preparation;
 use crate::items::record::{ACTIVITY, REVISIONS};
 use crate::items::update::delta;
 use crate::items::write::{optional_text, text};
 use crate::items::{Answer, ItemsContext, ItemsError, ItemsService, ReadTarget, key, record, statement};
 
-/// The WITH query that returns the written row.
-const ROW: &str = "w";
-/// The table of an UPDATE.
-const OLD: &str = "t";
-
 /// A row that was written, and the answer if the statement could make it.
 struct Written {
     key: String,
     data: Option<String>,
-}
-
-/// What a revision keeps of the row.
-enum RevisionData {
-    /// A parameter.
-    Sent(String),
-    /// The row as it is then.
-    Row(Box<ReadPlan>),
 }
 
 impl ItemsService {
@@ -73,16 +60,14 @@ impl ItemsService {
             Planner::key_text(collection, key)?;
         }
         let values = preparation.assignments(&prepared.columns).await?;
-        let mut statement = Statement::default();
-        statement.push("WITH ").push(ROW).push(" AS (");
-        statement::insert_into(&mut statement, collection, &values);
-        statement.push(" RETURNING *)");
+        let mut pieces = Statement::default();
+        let effect = statement::insert_into(&mut pieces, collection, &values);
         let sent = Value::Object(prepared.sent).to_string();
-        let revision = (RevisionData::Sent(sent.clone()), sent);
-        note(&mut statement, &preparation, Action::Create, collection, Some(revision));
+        let kept = |pieces: &mut Statement| Some(RevisionData::Sent(placeholder(pieces, sent.clone())));
+        let Some(note) = note(&mut pieces, &preparation, Action::Create, collection, Some(&sent), kept) else { return Ok(None) };
         let span = service_runtime::span!("write");
-        answer(&mut statement, &preparation, collection, query, service_runtime::trace::traceparent(&span));
-        let rows = self.database.write(&statement).await;
+        let texts = texts(pieces, effect, note, &preparation, collection, query, service_runtime::trace::traceparent(&span));
+        let rows = self.gathering.write(texts, None).await;
         let rows = rows.map_err(|error| match sqlstate::to_refusal(&error, &collection.name, Some(data), &context.schema) {
             Some(refusal) => refusal.into(),
             None => ItemsError::from(error),
@@ -114,19 +99,16 @@ impl ItemsService {
             return Ok(None);
         }
         let values = preparation.assignments(&prepared.columns).await?;
-        let mut statement = Statement::default();
-        statement.push("WITH ").push(ROW).push(" AS (");
-        statement::update_of(&mut statement, collection, OLD, &values);
-        let chosen = sql::one_of(collection, &rules, OLD, &key_text, &mut statement);
-        statement.push(" WHERE ").push(&chosen).push(&format!(" RETURNING {OLD}.*)"));
+        let mut pieces = Statement::default();
+        statement::update_of(&mut pieces, collection, OLD, &values);
+        let set = std::mem::take(&mut pieces.text);
+        let effect = Effect::Update { set, chosen: sql::one_of(collection, &rules, OLD, &key_text, &mut pieces) };
+        let kept = |pieces: &mut Statement| sql::returned(&preparation.whole_row(collection), &[], pieces).map(RevisionData::Row);
         let delta = delta(&prepared);
-        let revision = delta.map(|delta| (RevisionData::Row(Box::new(preparation.whole_row(collection))), delta));
-        if !note(&mut statement, &preparation, Action::Update, collection, revision) {
-            return Ok(None);
-        }
+        let Some(note) = note(&mut pieces, &preparation, Action::Update, collection, delta.as_deref(), kept) else { return Ok(None) };
         let span = service_runtime::span!("write");
-        answer(&mut statement, &preparation, collection, query, service_runtime::trace::traceparent(&span));
-        let rows = match self.database.write(&statement).await {
+        let texts = texts(pieces, effect, note, &preparation, collection, query, service_runtime::trace::traceparent(&span));
+        let rows = match self.gathering.write(texts, Some(key_text)).await {
             Ok(rows) => rows,
             Err(DatabaseError::Sql(_)) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -176,62 +158,53 @@ fn has_nested(prepared: &Prepared) -> bool {
     !prepared.to_one.is_empty() || !prepared.to_any.is_empty() || !prepared.to_many.is_empty()
 }
 
-/// Adds activity and revision (its data and its delta), as far as they are kept. False where the data cannot be told here.
+/// What is remembered of a write: activity and revision, as far as they are kept.
+type Note = (Option<String>, Option<Revision>);
+
+/// The pieces that remember. `None` where the revision's data cannot be told here.
 fn note(
-    statement: &mut Statement,
+    pieces: &mut Statement,
     preparation: &Preparation<'_>,
     action: Action,
     collection: &Collection,
-    revision: Option<(RevisionData, String)>,
-) -> bool {
+    delta: Option<&str>,
+    data: impl FnOnce(&mut Statement) -> Option<RevisionData>,
+) -> Option<Note> {
     if !preparation.keeps_activity(collection) {
-        return true;
+        return Some((None, None));
     }
-    statement.push(", a AS (");
-    record::activity(statement, preparation.context, action, collection, &sql::key_text(collection, ROW));
-    statement.push(" FROM ").push(ROW);
-    let Some((data, delta)) = revision.filter(|_| preparation.keeps_revisions(collection)) else {
-        statement.push(")");
-        return true;
-    };
-    let data = match data {
-        RevisionData::Sent(text) => placeholder(statement, text),
-        RevisionData::Row(plan) => match sql::returned(&plan, ROW, &[], statement) {
-            Some(data) => data,
-            None => return false,
-        },
-    };
-    let delta = placeholder(statement, delta);
-    statement.push(" RETURNING \"id\", \"item\"), r AS (");
-    record::revision(statement, collection);
-    statement.push(&format!(", a.\"item\", {data}::json, {delta}::json FROM a)"));
-    true
+    record::activity(pieces, preparation.context, action, collection, &sql::key_text(collection, ROW));
+    let activity = std::mem::take(&mut pieces.text);
+    let Some(delta) = delta.filter(|_| preparation.keeps_revisions(collection)) else { return Some((Some(activity), None)) };
+    let data = data(pieces)?;
+    let delta = placeholder(pieces, delta.to_owned());
+    record::revision(pieces, collection);
+    Some((Some(activity), Some(Revision { head: std::mem::take(&mut pieces.text), data, delta })))
 }
 
-/// Adds the columns `key` and `data`; `data` is null where only a read can tell. The trace is handed on to capture, whose
-/// triggers run when all of the statement has been done.
-fn answer(
-    statement: &mut Statement,
+/// The texts of a write whose answer is `key` and `data`; `data` is null where only a read can tell. The trace is handed on to
+/// capture, whose triggers run when all of the statement has been done.
+fn texts(
+    mut pieces: Statement,
+    effect: Effect,
+    (activity, revision): Note,
     preparation: &Preparation<'_>,
     collection: &Arc<Collection>,
     query: &Query,
     traceparent: Option<String>,
-) {
+) -> Texts {
     let tables = [&*collection.name, ACTIVITY, REVISIONS];
     let untouched = |name: &&str| preparation.context.schema.collection(name).is_none_or(|collection| !collection.triggered);
+    let untouched = tables.iter().all(untouched);
     let data = match preparation.planner().read(&collection.name, query, Target::Returned) {
         Ok(_) if preparation.context.unanswered => None,
-        Ok(plan) if query.version().is_none() && tables.iter().all(untouched) => sql::returned(&plan, ROW, &tables, statement),
+        Ok(plan) if query.version().is_none() && untouched => sql::returned(&plan, &tables, &mut pieces),
         // A refusal to read is told after the write, as observed.
         Ok(_) | Err(_) => None,
     };
-    let data = data.unwrap_or_else(|| "NULL::text".to_owned());
-    statement.push(&format!(" SELECT {} AS key, {data} AS data", sql::key_text(collection, ROW)));
-    if let Some(traceparent) = traceparent {
-        let place = placeholder(statement, traceparent);
-        statement.push(&format!(", set_config('tidegate.traceparent', {place}::text, true) AS trace"));
-    }
-    statement.push(" FROM ").push(ROW);
+    let traceparent = traceparent.map(|traceparent| placeholder(&mut pieces, traceparent));
+    let key = sql::key_text(collection, ROW);
+    OneRow { parameters: pieces.parameters, effect, activity, revision, key, data, traceparent }.texts(untouched)
 }
 
 /// Binds `text` without writing its place yet.

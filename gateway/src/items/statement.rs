@@ -8,31 +8,34 @@ use std::sync::Arc;
 use access::schema::{Collection, ColumnDefault, Field};
 use access::statement::{Parameter, Statement, quote_identifier};
 
+use crate::items::one_row::Effect;
+
 /// A column and its value in Postgres' text form; `None` is NULL.
 pub(super) type Assignment = (Arc<str>, Option<String>);
 
 /// Inserts one row; returns its `key`.
 pub(super) fn insert(collection: &Collection, values: &[Assignment]) -> Statement {
     let mut statement = Statement::default();
-    insert_into(&mut statement, collection, values);
+    let Effect::Insert { into, values } = insert_into(&mut statement, collection, values) else { return statement };
+    match values {
+        Some(values) => statement.push(&format!("{into} VALUES ({values})")),
+        None => statement.push(&into).push(" DEFAULT VALUES"),
+    };
     returning(&mut statement, collection);
     statement
 }
 
-/// `INSERT INTO … VALUES (…)` of one row.
-pub(super) fn insert_into(statement: &mut Statement, collection: &Collection, values: &[Assignment]) {
-    statement.push("INSERT INTO ").push(&table(&collection.name));
+/// The pieces of an INSERT of one row, whose values become parameters of `statement`.
+pub(super) fn insert_into(statement: &mut Statement, collection: &Collection, values: &[Assignment]) -> Effect {
+    let into = format!("INSERT INTO {}", table(&collection.name));
     if values.is_empty() {
-        statement.push(" DEFAULT VALUES");
-        return;
+        return Effect::Insert { into, values: None };
     }
-    for (index, (name, _)) in values.iter().enumerate() {
-        statement.push(if index == 0 { " (" } else { ", " }).identifier(name);
-    }
+    let columns: Vec<String> = values.iter().map(|(name, _)| quote_identifier(name)).collect();
     for (index, (_, value)) in values.iter().enumerate() {
-        statement.push(if index == 0 { ") VALUES (" } else { ", " }).bind(parameter(value));
+        statement.push(if index == 0 { "" } else { ", " }).bind(parameter(value));
     }
-    statement.push(")");
+    Effect::Insert { into: format!("{into} ({})", columns.join(", ")), values: Some(std::mem::take(&mut statement.text)) }
 }
 
 /// Changes the rows with these keys; returns the `key` of each that exists. Without values the rows are touched: an update

@@ -1,6 +1,7 @@
 //! The service against a real Postgres with the fixture of Directus' own tables: what is written, what is remembered of it,
 //! what capture is told, and what is refused.
 
+mod together;
 mod version;
 
 use std::collections::BTreeMap;

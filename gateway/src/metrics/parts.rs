@@ -22,6 +22,7 @@ pub struct DatabaseMetrics {
     authentication: Histogram,
     all: HistogramVec,
     wait: Histogram,
+    gathered: [IntCounter; 2],
 }
 
 /// What the authenticator tells.
@@ -76,6 +77,7 @@ impl DatabaseMetrics {
             authentication: of(Cause::Authentication),
             all,
             wait: tables::POOL_WAIT_SECONDS.histogram_handle(),
+            gathered: [tables::GATHERED_WRITES.int_counter(), tables::GATHERED_TRANSACTIONS.int_counter()],
         }
     }
 
@@ -92,6 +94,13 @@ impl DatabaseMetrics {
     /// Times the wait for a connection until what it returns is dropped.
     pub fn wait(&self) -> HistogramTimer {
         self.wait.start_timer()
+    }
+
+    /// So many writes were committed by one transaction.
+    pub fn gathered(&self, writes: usize) {
+        let [all, transactions] = &self.gathered;
+        all.inc_by(writes as u64);
+        transactions.inc();
     }
 }
 
@@ -188,6 +197,9 @@ pub fn register_parts(
     let metrics = database.metrics();
     registered(metrics.all.clone(), registry)?;
     registered(metrics.wait.clone(), registry)?;
+    for counter in &metrics.gathered {
+        registered(counter.clone(), registry)?;
+    }
     let metrics = authenticator.metrics();
     registered(metrics.outcomes.clone(), registry)?;
     registered(metrics.seconds.clone(), registry)?;

@@ -38,6 +38,8 @@ pub const METRICS: &[&Metric] = &[
     &POOL_WAITING,
     &POOL_WAIT_SECONDS,
     &STATEMENT_SECONDS,
+    &GATHERED_WRITES,
+    &GATHERED_TRANSACTIONS,
     &SCHEMA_COLLECTIONS,
     &DIRECTORY_REVISION,
     &DIRECTORY_RELOADS,
@@ -162,6 +164,12 @@ pub(super) const STATEMENT_SECONDS: Metric = Metric::histogram(
     SECONDS,
 )
 .by(&[Label { name: "cause", values: CAUSES }]);
+pub(super) const GATHERED_WRITES: Metric = Metric::counter(
+    "tidegate_gateway_gathered_writes_total",
+    "Writes of one row that went together with others in one transaction (`GATEWAY_WRITES_TOGETHER`).",
+);
+pub(super) const GATHERED_TRANSACTIONS: Metric =
+    Metric::counter("tidegate_gateway_gathered_transactions_total", "The transactions that such writes went in.");
 pub(super) const SCHEMA_COLLECTIONS: Metric = Metric::gauge("tidegate_gateway_schema_collections", "Collections in the schema overview.");
 pub(super) const DIRECTORY_REVISION: Metric =
     Metric::gauge("tidegate_gateway_directory_revision", "Grows with every effective change of schema or access.");

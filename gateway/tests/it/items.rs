@@ -168,3 +168,46 @@ fn a_content_version_is_read_everywhere() {
         database.drop().await
     });
 }
+
+/// Under load the node writes the rows of several people by one statement; nobody who listens can tell.
+#[test]
+fn what_many_write_at_once_is_told_one_by_one() {
+    const WRITERS: usize = 12;
+    const EACH: usize = 20;
+    run(async {
+        let database = Fixture::database(Baseline::Twelve).await?;
+        let gateway = Program::gateway(&["standalone"]).database(&database).listen().await?;
+        let mut watcher = gateway.connect(ADMIN_TOKEN).await?;
+        let query = json!({"fields": ["id", "title", "views"], "filter": {"title": {"_starts_with": "writer"}}});
+        let subscribe = json!({"type": "subscribe", "collection": "articles", "query": query});
+        ensure!(watcher.ask(subscribe).await?["event"] == "init");
+        let write = async |writer: usize| {
+            let mut socket = gateway.connect(ADMIN_TOKEN).await?;
+            let mut made = Vec::new();
+            for n in 0..EACH {
+                let title = format!("writer {writer} {n}");
+                let created = ask(&mut socket, json!({"action": "create", "data": {"title": title, "views": 0}})).await?;
+                ensure!(created["data"]["title"] == title.as_str(), "{created}");
+                let id = created["data"]["id"].clone();
+                let changed = ask(&mut socket, json!({"action": "update", "id": id, "data": {"views": n}})).await?;
+                ensure!(changed["data"]["id"] == id && changed["data"]["views"] == n, "{changed}");
+                made.push((id, title, n));
+            }
+            anyhow::Ok(made)
+        };
+        let made = futures_util::future::try_join_all((0..WRITERS).map(write)).await?;
+        let mut heard = std::collections::BTreeMap::new();
+        for _ in 0..2 * WRITERS * EACH {
+            let message = watcher.next().await?;
+            let rows = message["data"].as_array().filter(|rows| rows.len() == 1);
+            let row = rows.and_then(|rows| rows.first()).ok_or_else(|| anyhow::anyhow!("not one row: {message}"))?;
+            let before = heard.insert(row["id"].to_string(), row.clone());
+            ensure!(before.is_none() == (message["event"] == "create"), "{message}");
+        }
+        for (id, title, views) in made.into_iter().flatten() {
+            ensure!(heard.get(&id.to_string()) == Some(&json!({"id": id, "title": title, "views": views})), "{title}");
+        }
+        gateway.stop().await?;
+        database.drop().await
+    });
+}

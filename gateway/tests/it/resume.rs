@@ -41,7 +41,7 @@ impl Deployment {
         let node = || Program::gateway(&["serve"]).database(&database).env("REDIS", redis.url()).listen();
         let (a, b) = tokio::try_join!(node(), node())?;
         let sql = database.connect().await?;
-        Ok(Self { nodes: vec![a, b], sql, worker: worker, redis, database, _machine: machine })
+        Ok(Self { nodes: vec![a, b], sql, worker, redis, database, _machine: machine })
     }
 
     /// Connects and subscribes; gives the first message too.

@@ -48,6 +48,7 @@ enum Scenario {
     Fifty,
     Many,
     Crud,
+    CrudOfMany,
     Connect,
     Predicates,
     Relational,
@@ -132,6 +133,14 @@ const ROWS: &[Row] = &[
     row("– gateway CPU", Scenario::Crud, "/update/server_micros", Unit::Micros, "200"),
     row("– Postgres CPU", Scenario::Crud, "/update/postgres_micros", Unit::Micros, ""),
     row("– p99", Scenario::Crud, "/update/latency_ms/p99", Unit::Millis, ""),
+    row("create, 64 connections", Scenario::CrudOfMany, "/create/per_second", Unit::PerSecond, "3,800"),
+    row("– gateway CPU", Scenario::CrudOfMany, "/create/server_micros", Unit::Micros, "200"),
+    row("– Postgres CPU", Scenario::CrudOfMany, "/create/postgres_micros", Unit::Micros, ""),
+    row("– p99", Scenario::CrudOfMany, "/create/latency_ms/p99", Unit::Millis, ""),
+    row("update, 64 connections", Scenario::CrudOfMany, "/update/per_second", Unit::PerSecond, "3,590"),
+    row("– gateway CPU", Scenario::CrudOfMany, "/update/server_micros", Unit::Micros, "200"),
+    row("– Postgres CPU", Scenario::CrudOfMany, "/update/postgres_micros", Unit::Micros, ""),
+    row("– p99", Scenario::CrudOfMany, "/update/latency_ms/p99", Unit::Millis, ""),
     row("connect, authenticate, subscribe, close", Scenario::Connect, "/per_second", Unit::PerSecond, "4,000"),
     row("– gateway CPU", Scenario::Connect, "/server_micros", Unit::Micros, "250"),
     row("– Postgres CPU", Scenario::Connect, "/postgres_micros", Unit::Micros, ""),
@@ -170,13 +179,14 @@ const ROWS: &[Row] = &[
 ];
 
 impl Scenario {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Burst,
         Self::Batched,
         Self::Paced,
         Self::Fifty,
         Self::Many,
         Self::Crud,
+        Self::CrudOfMany,
         Self::Connect,
         Self::Predicates,
         Self::Relational,
@@ -193,6 +203,7 @@ impl Scenario {
             Self::Fifty => "fifty",
             Self::Many => "many",
             Self::Crud => "crud",
+            Self::CrudOfMany => "crud_64",
             Self::Connect => "connect",
             Self::Predicates => "predicates",
             Self::Relational => "relational",
@@ -221,7 +232,10 @@ impl Scenario {
             Self::Paced => fanout::Options { paced: true, ..fanout(1000, 300) },
             Self::Fifty => fanout::Options { rate: Some(50.0), ..fanout(1000, 300) },
             Self::Many => fanout(5000, 100),
-            Self::Crud => return done(crud::run(&crud::Options { connections: 8, seconds: 6.0 }, servers, tasks).await?),
+            Self::Crud | Self::CrudOfMany => {
+                let connections = if self == Self::Crud { 8 } else { 64 };
+                return done(crud::run(&crud::Options { connections, seconds: 6.0 }, servers, tasks).await?);
+            }
             Self::Connect => {
                 let options = connect::Options { connections: 10_000, idle: Some(18_000), concurrency: 32 };
                 return done(connect::run(&options, servers, tasks).await?);

@@ -10,11 +10,25 @@ use crate::sql::scope::{Joins, Row, Scope};
 use crate::sql::writer::{Writer, column};
 use crate::statement::Statement;
 
-/// The JSON of the row in `source`, the name of a WITH query that returns whole rows of the plan's collection, as a scalar
-/// subquery whose parameters are added to `statement`. `None` where only a read after the commit can tell: where the plan
-/// chooses rows, counts, masks, or looks at one of the tables `written`.
+/// The JSON of a row, whatever it is read from.
+#[derive(Debug)]
+pub struct Returned {
+    item: String,
+    alias: String,
+}
+
+impl Returned {
+    /// As a scalar subquery on `source`, a FROM item of one whole row: the name of a WITH query, or a subquery in parentheses.
+    #[must_use]
+    pub fn of(&self, source: &'static str) -> String {
+        format!("(SELECT {} FROM {source} {})", self.item, self.alias)
+    }
+}
+
+/// The JSON of a written row of the plan's collection; its parameters are added to `statement`. `None` where only a read after
+/// the commit can tell: where the plan chooses rows, counts, masks, or looks at one of the tables `written`.
 #[must_use]
-pub fn returned(plan: &ReadPlan, source: &'static str, written: &[&str], statement: &mut Statement) -> Option<String> {
+pub fn returned(plan: &ReadPlan, written: &[&str], statement: &mut Statement) -> Option<Returned> {
     let Root::Items(level) = &plan.root else { return None };
     if !is_plain(level) || plan.total_count.is_some() || plan.filter_count.is_some() || !keeps_away(level, written) {
         return None;
@@ -24,14 +38,14 @@ pub fn returned(plan: &ReadPlan, source: &'static str, written: &[&str], stateme
     let row = Row { alias: writer.alias(), collection: &level.collection, access: &level.access };
     let scope = Scope::new(row, Joins::None);
     let item = writer.item(level, &scope, None);
-    let text = format!("(SELECT {item} FROM {source} {})", scope.root.alias);
+    let alias = scope.root.alias.clone();
     let set = !writer.with.is_empty();
     statement.parameters = writer.into_parameters();
     if set {
         statement.parameters.truncate(kept);
         return None;
     }
-    Some(text)
+    Some(Returned { item, alias })
 }
 
 /// Those rows of the table, called `alias`, whose key is `key` and that pass `access`, as a condition whose parameters are
@@ -94,9 +108,9 @@ mod tests {
         let query = Query::parse(query, &limits).unwrap();
         let plan = planner.read(collection, &query, Target::Returned).unwrap();
         let mut statement = Statement { text: String::new(), parameters: vec![Parameter::Null] };
-        let text = returned(&plan, "w", written, &mut statement);
-        assert!(text.is_some() || statement.parameters.len() == 1, "a refused plan leaves no parameters behind");
-        text.map(|text| Statement { text, ..statement })
+        let row = returned(&plan, written, &mut statement);
+        assert!(row.is_some() || statement.parameters.len() == 1, "a refused plan leaves no parameters behind");
+        row.map(|row| Statement { text: row.of("w"), ..statement })
     }
 
     #[test]

@@ -6,8 +6,10 @@
 //!     and id = any($3)) as q
 //! ```
 //!
+//! Writes go together in the same way, by a text of their own that says where the rows come from.
+//!
 //! It must never put a value into the text: what differs between the statements travels as an array, what does not stays a
-//! parameter. The text depends on the shape and on which parameters differ, so that it is prepared once for both.
+//! parameter. The text depends on the shape and, for reads, on which parameters differ, so that it is prepared once for both.
 
 use std::fmt::Write as _;
 
@@ -45,6 +47,35 @@ pub fn together(statements: &[Statement], types: &[(String, String)]) -> Option<
         "select q.*, b.n from unnest({arrays}) as b({columns}) cross join lateral \
          (select s.*, row_number() over () as \"tidegate order\" from ({inner}) as s) as q order by b.n, q.\"tidegate order\""
     );
+    Some(Statement { text, parameters })
+}
+
+/// In a text for [`gathered`]: the FROM item that is a row per statement, with its place in `b.n`.
+pub const GATHERED: &str = "{gathered}";
+
+/// One statement of many that write a row each: `template` is the text of all of them, in which each placeholder has the number
+/// that it has in a single one, [`GATHERED`] stands once, and placeholders stand where `b` can be seen. `types` are those of the
+/// parameters. `None` where it does not fit.
+#[must_use]
+pub fn gathered(template: &str, statements: &[&Statement], types: &[(String, String)]) -> Option<Statement> {
+    if statements.iter().any(|statement| statement.parameters.len() != types.len()) {
+        return None;
+    }
+    let mut parameters = vec![Parameter::Array((0..statements.len()).map(|place| Some(place.to_string())).collect())];
+    // A parameter of a subquery has no length that a planner could see: it would plan each time anew for the one that it saw.
+    let (mut arrays, mut columns) = ("(select $1::int4[])".to_owned(), "n".to_owned());
+    let mut places = Vec::with_capacity(types.len());
+    for (index, (schema, name)) in types.iter().enumerate() {
+        let values = statements.iter().map(|statement| statement.parameters.get(index).and_then(Parameter::literal));
+        parameters.push(Parameter::Array(values.collect()));
+        let number = parameters.len();
+        // Writing to a String cannot fail.
+        let _infallible = write!(arrays, ", (select ${number}::text[])");
+        let _infallible = write!(columns, ", p{number}");
+        places.push(format!("(b.p{number}::{}.{})", quote_identifier(schema), quote_identifier(name)));
+    }
+    let (before, after) = template.split_once(GATHERED)?;
+    let text = format!("{}unnest({arrays}) as b({columns}){}", replaced(before, &places)?, replaced(after, &places)?);
     Some(Statement { text, parameters })
 }
 
@@ -95,6 +126,24 @@ mod tests {
         assert!(one.text.contains(inner), "{}", one.text);
         let array = |items: &[&str]| Parameter::Array(items.iter().map(|item| Some((*item).to_owned())).collect());
         assert_eq!(one.parameters, [array(&["0", "1"]), array(&["u", "v"]), Parameter::Text("{1}".into()), Parameter::Text("5".into())]);
+    }
+
+    #[test]
+    fn writes_have_a_row_each() {
+        let single = |name: &str| Statement { text: String::new(), parameters: vec![Parameter::Text(name.into()), Parameter::Null] };
+        let types = [("pg_catalog".into(), "varchar".into()), ("s".into(), "m\"".into())];
+        let template = format!("with b as (select * from {GATHERED}) insert into t select $2, '$1', $1 from b");
+        let (one, other) = (single("a"), single("b"));
+        let made = gathered(&template, &[&one, &other], &types).unwrap();
+        assert_eq!(
+            made.text,
+            "with b as (select * from unnest((select $1::int4[]), (select $2::text[]), (select $3::text[])) as b(n, p2, p3)) \
+             insert into t select (b.p3::\"s\".\"m\"\"\"), '$1', (b.p2::\"pg_catalog\".\"varchar\") from b"
+        );
+        let array = |items: &[Option<&str>]| Parameter::Array(items.iter().map(|item| item.map(Into::into)).collect());
+        assert_eq!(made.parameters, [array(&[Some("0"), Some("1")]), array(&[Some("a"), Some("b")]), array(&[None, None])]);
+        assert_eq!(gathered(&template, &[&one], &types[..1]), None);
+        assert_eq!(gathered("select $3", &[&one], &types), None);
     }
 
     #[test]
