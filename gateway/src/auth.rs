@@ -12,6 +12,7 @@
 
 mod authenticator;
 mod claims;
+mod encrypted;
 mod identity;
 mod login;
 mod password;
@@ -25,6 +26,7 @@ mod token;
 mod token_check;
 
 pub use authenticator::Authenticator;
+pub use encrypted::encrypt_value;
 pub use identity::{AuthError, Identity, Proof, Tokens};
 pub use password::{Hashing, hash_password};
 pub use recheck::Recheck;

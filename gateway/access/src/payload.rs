@@ -87,6 +87,8 @@ pub enum ColumnValue {
     Text(String),
     /// A text to be hashed with argon2id; the hash is what is written.
     Hash(String),
+    /// A text to be encrypted; what is written tells nobody but Directus what it was.
+    Encrypted(String),
 }
 
 /// Prepares `data` for a write to `collection`.

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::auth::hash_password;
+use crate::auth::{encrypt_value, hash_password};
 use crate::database::DatabaseError;
 use crate::items::record::{ACTIVITY, REVISIONS};
 use crate::items::statement::Assignment;
@@ -33,9 +33,9 @@ pub(super) struct Preparation<'s> {
 /// In the place of a hash that is not made; it matches no password.
 const UNHASHED: &str = "$argon2id$";
 
-/// Hashing ran out of memory or panicked.
+/// Hashing or encrypting ran out of memory or panicked.
 #[derive(Debug, thiserror::Error)]
-#[error("a value could not be hashed")]
+#[error("a value could not be hashed or encrypted")]
 struct NotHashed;
 
 impl<'s> Preparation<'s> {
@@ -74,18 +74,23 @@ impl<'s> Preparation<'s> {
         Ok(payload::prepare(&context, collection, kind, data)?)
     }
 
-    /// Column values with every password hashed.
+    /// Column values with every password hashed and every secret encrypted.
     pub(super) async fn assignments(&self, columns: &[(Arc<Field>, ColumnValue)]) -> Result<Vec<Assignment>, ItemsError> {
         let mut values = Vec::with_capacity(columns.len());
         for (field, value) in columns {
             let value = match value {
                 ColumnValue::Null => None,
                 ColumnValue::Text(text) => Some(text.clone()),
-                ColumnValue::Hash(_) if self.unhashed => Some(UNHASHED.to_owned()),
+                ColumnValue::Hash(_) | ColumnValue::Encrypted(_) if self.unhashed => Some(UNHASHED.to_owned()),
                 ColumnValue::Hash(secret) => {
                     let hash =
                         hash_password(&self.service.tasks, &self.service.config.auth.hashing, &SecretString::from(secret.as_str())).await;
                     Some(hash.ok_or_else(|| DatabaseError::form(NotHashed))?)
+                }
+                ColumnValue::Encrypted(text) => {
+                    let secret = &self.service.config.auth.secret;
+                    let encrypted = encrypt_value(&self.service.tasks, secret, SecretString::from(text.as_str())).await;
+                    Some(encrypted.ok_or_else(|| DatabaseError::form(NotHashed))?)
                 }
             };
             values.push((Arc::clone(&field.name), value));

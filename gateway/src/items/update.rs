@@ -147,7 +147,7 @@ pub(super) fn delta(prepared: &Prepared) -> Option<String> {
         let shown = match value {
             ColumnValue::Null => Value::Null,
             _ if field.concealed() => Value::from("**********"),
-            ColumnValue::Hash(_) => Value::from("**********"),
+            ColumnValue::Hash(_) | ColumnValue::Encrypted(_) => Value::from("**********"),
             ColumnValue::Text(text) => match field.kind {
                 FieldType::Json => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str())),
                 FieldType::Csv if text.is_empty() => Value::Array(Vec::new()),

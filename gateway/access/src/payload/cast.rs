@@ -18,9 +18,9 @@ pub(super) fn cast(field: &Field, value: &Value) -> Result<ColumnValue, Refusal>
     if value.is_null() {
         return Ok(ColumnValue::Null);
     }
-    if field.has(Special::Encrypt) {
-        // Storing it in the clear would be a leak that nobody sees.
-        return Err(Refusal::InvalidPayload(format!("Field \"{}\" is encrypted, which only Directus itself can write", field.name)));
+    // Whatever the form of the value: stored in the clear it would be a leak that nobody sees.
+    if field.has(Special::Encrypt) && !falsy(Some(value)) {
+        return Ok(ColumnValue::Encrypted(plain(value)));
     }
     if (field.kind == FieldType::Hash || field.has(Special::Hash)) && !falsy(Some(value)) {
         return Ok(ColumnValue::Hash(plain(value)));

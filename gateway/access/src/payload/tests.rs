@@ -28,6 +28,7 @@ fn text(prepared: &Prepared, name: &str) -> Option<String> {
         ColumnValue::Null => "NULL".to_owned(),
         ColumnValue::Text(text) => text.clone(),
         ColumnValue::Hash(text) => format!("hash({text})"),
+        ColumnValue::Encrypted(text) => format!("encrypted({text})"),
     })
 }
 
