@@ -92,7 +92,8 @@ end
 $$;
 
 -- How many rows one event may hold. A writer that sends the rows of several people by one statement has each told by itself:
--- what they did are several things, and clients that expect one row in an event go on finding it there.
+-- what they did are several things, and clients that expect one row in an event go on finding it there. Up to a thousand of
+-- them are no bulk change either, whatever the bound.
 create or replace function tidegate.rows_per_event()
 returns bigint language sql stable parallel safe as $$
   select case when current_setting('tidegate.apart', true) = 'on' then 1 else 1000 end
@@ -173,12 +174,12 @@ declare
   key text;
 begin
   select t.slot, t.max_rows, t.max_value_bytes, t.notify, t.digest_key, s.collection, s.digested, s.omitted,
-         (select count(*) from (select from new_rows limit t.max_rows + 1) few), (select to_json(r) from new_rows r limit 1)
+         (select count(*) from (select from new_rows limit greatest(t.max_rows, 1000) + 1) few), (select to_json(r) from new_rows r limit 1)
     into c.slot, c.max_rows, c.max_value_bytes, c.notify, c.digest_key, g.collection, g.digested, g.omitted, n, image
     from tidegate.control t left join tidegate.guarded s on s.collection = tg_argv[0];
   if n is null or n = 0 then return null; end if;
   key := tidegate.key_of(image, tg_argv[1]);
-  if key is null or n > c.max_rows then
+  if key is null or (n > c.max_rows and (n > 1000 or tidegate.rows_per_event() > 1)) then
     perform tidegate.reset(tg_argv[0]);
     return null;
   end if;
@@ -228,12 +229,12 @@ declare
   key text;
 begin
   select t.slot, t.max_rows, t.max_value_bytes, t.notify, t.digest_key, s.collection, s.digested, s.omitted,
-         (select count(*) from (select from old_rows limit t.max_rows + 1) few), (select to_json(r) from old_rows r limit 1)
+         (select count(*) from (select from old_rows limit greatest(t.max_rows, 1000) + 1) few), (select to_json(r) from old_rows r limit 1)
     into c.slot, c.max_rows, c.max_value_bytes, c.notify, c.digest_key, g.collection, g.digested, g.omitted, n, image
     from tidegate.control t left join tidegate.guarded s on s.collection = tg_argv[0];
   if n is null or n = 0 then return null; end if;
   key := tidegate.key_of(image, tg_argv[1]);
-  if key is null or n > c.max_rows then
+  if key is null or (n > c.max_rows and (n > 1000 or tidegate.rows_per_event() > 1)) then
     perform tidegate.reset(tg_argv[0]);
     return null;
   end if;
@@ -286,12 +287,12 @@ declare
   after_key text;
 begin
   select t.slot, t.max_rows, t.max_value_bytes, t.notify, t.digest_key, s.collection, s.digested, s.omitted,
-         (select count(*) from (select from new_rows limit t.max_rows + 1) few), (select to_json(r) from new_rows r limit 1)
+         (select count(*) from (select from new_rows limit greatest(t.max_rows, 1000) + 1) few), (select to_json(r) from new_rows r limit 1)
     into c.slot, c.max_rows, c.max_value_bytes, c.notify, c.digest_key, g.collection, g.digested, g.omitted, n, after
     from tidegate.control t left join tidegate.guarded s on s.collection = tg_argv[0];
   if n is null or n = 0 then return null; end if;
   after_key := tidegate.key_of(after, tg_argv[1]);
-  if after_key is null or n > c.max_rows then
+  if after_key is null or (n > c.max_rows and (n > 1000 or tidegate.rows_per_event() > 1)) then
     perform tidegate.reset(tg_argv[0]);
     return null;
   end if;

@@ -29,8 +29,8 @@ use crate::install::{LOCK_LEADER, LOCK_SPACE};
 const BUS_CHECK: Duration = Duration::from_secs(1);
 /// After so long without a read, nobody knows how much waits.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Batches closer together than this are read together from then on: each read costs PostgreSQL as much as a write does, and
-/// writers that follow each other so fast are better served by a read for several of them.
+/// Batches closer together than this are read together from then on, until a read finds nothing: each costs PostgreSQL as much as
+/// a write does, and writers that follow each other so fast are better served by a read for several of them.
 const HOT: Duration = Duration::from_millis(2);
 /// A small statement that takes longer has met a database that is gone.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(30);
@@ -213,7 +213,8 @@ impl Leader<'_> {
                 self.publish(&mut batch).await?;
                 self.read_at = Some(started);
                 let before = self.batch_at.replace(started);
-                self.hot = before.filter(|before| started.duration_since(*before) < HOT).map(|_| started + HOT);
+                let close = before.is_some_and(|before| started.duration_since(before) < HOT);
+                self.hot = (close || self.hot.is_some()).then(|| started + HOT);
                 Ok(self.finish(boundary, batch, started))
             }
             Found::Large(boundary) => {

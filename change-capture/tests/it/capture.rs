@@ -154,6 +154,24 @@ async fn rows_of_several_people_in_one_statement_are_told_apart() {
 }
 
 #[tokio::test]
+async fn what_is_told_apart_is_no_bulk_change() {
+    let database = Database::create().await;
+    let mut config = database.worker_config();
+    config.max_rows_per_statement = 2;
+    let mut rig = Rig::with(database, config, &["create table t (id integer primary key)"], &["t"]).await;
+    rig.database
+        .run(&[
+            "begin; set local tidegate.apart = 'on'; insert into t select generate_series(1, 3); update t set id = id; delete from t; commit",
+            "insert into t select generate_series(1, 3)",
+            "begin; set local tidegate.apart = 'on'; insert into t select generate_series(11, 1011); commit",
+        ])
+        .await;
+    let events = rig.events().await;
+    let short: Vec<_> = events.iter().map(|event| summary(event)).collect();
+    assert_eq!(short, ["t c 1", "t c 2", "t c 3", "t u 1", "t u 2", "t u 3", "t d 1", "t d 2", "t d 3", "t r", "t r"]);
+}
+
+#[tokio::test]
 async fn a_wide_statement_is_cut_by_size_and_a_big_value_is_left_out_of_both_images() {
     let mut rig = Rig::start(&[ARTICLES], &["articles"]).await;
     rig.database

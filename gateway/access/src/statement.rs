@@ -8,7 +8,7 @@ mod together;
 
 use std::fmt::Write as _;
 
-pub use together::{GATHERED, gathered, together};
+pub use together::{GATHERED, ParameterType, gathered, together};
 
 /// SQL text with `$1…$n` and its parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]

@@ -36,7 +36,7 @@ select json_build_object(
         select from pg_trigger g
         join pg_proc p on p.oid = g.tgfoid
         join pg_namespace s on s.oid = p.pronamespace
-        where g.tgrelid = t.oid and not g.tgisinternal and g.tgenabled <> 'D' and s.nspname <> 'tidegate'),
+        where (g.tgrelid = t.oid or t.relkind = 'p' and g.tgrelid in (select p.relid from pg_partition_tree(t.oid) p)) and not g.tgisinternal and g.tgenabled <> 'D' and s.nspname <> 'tidegate'),
     'primary_key', coalesce((
         select json_agg(a.attname order by k.position)
         from pg_index i

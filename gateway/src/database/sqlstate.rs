@@ -54,9 +54,8 @@ pub fn to_refusal(error: &DatabaseError, collection: &str, payload: Option<&Map<
             None => Refusal::InvalidValue { collection: Some(name), field: None },
         },
         // Malformed text for the column's type, dates out of the calendar, bytes that no text can hold, a broken CHECK.
-        "22P02" | "22007" | "22008" | "22009" | "22021" | "22023" | "22P05" | "2200N" | "22030" | "22032" | "23514" | "23P01" | "54000" => {
-            Refusal::InvalidValue { collection: Some(name), field: subject.field_of_value(error) }
-        }
+        "22P02" | "22007" | "22008" | "22009" | "22021" | "22023" | "22026" | "22P05" | "2200N" | "22030" | "22032" | "23514" | "23P01"
+        | "54000" => Refusal::InvalidValue { collection: Some(name), field: subject.field_of_value(error) },
         _ => return None,
     })
 }

@@ -2,8 +2,10 @@
 //!
 //! It must never let one of them spoil the others' answers for long: the caller asks each by itself when all together fail.
 
-use access::statement::{Statement, gathered, together};
+use access::statement::{ParameterType, Statement, gathered, together};
 use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Kind;
 
 use super::execute::{query, unless_stale};
 use super::pool::Connection;
@@ -24,15 +26,20 @@ impl Database {
     }
 
     /// The rows of each of `statements`, which write one row each and have one text, by one statement of `template` (see
-    /// [`gathered`]) in a transaction of its own. `None` where they do not fit together: nothing was written. Never runs twice.
+    /// [`gathered`]) in a transaction of its own. `None` where they do not fit together, or take too long: nothing was written. Never
+    /// runs twice.
     ///
     /// # Errors
     /// As [`Database::write`], for all of them; it can be the fault of one.
     pub async fn write_together(&self, template: &str, statements: &[&Statement]) -> Result<Option<Vec<Vec<Row>>>, DatabaseError> {
         let Some(first) = statements.first() else { return Ok(Some(Vec::new())) };
-        let all = async |connection: &Connection| match gathered(template, statements, &types(connection, first).await?) {
-            Some(statement) => unless_stale(connection, &statement, query).await.map(Some),
-            None => Ok(None),
+        let all = async |connection: &Connection| {
+            let Some(statement) = gathered(template, statements, &types(connection, first).await?) else { return Ok(None) };
+            match unless_stale(connection, &statement, query).await {
+                // Too long for all of them, and taken back.
+                Err(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => Ok(None),
+                result => result.map(Some),
+            }
         };
         let Some(rows) = self.on_connection(all).await? else { return Ok(None) };
         self.metrics().gathered(statements.len());
@@ -40,10 +47,15 @@ impl Database {
     }
 }
 
-/// Schema and name of the types of a statement's parameters.
-async fn types(connection: &Connection, statement: &Statement) -> Result<Vec<(String, String)>, tokio_postgres::Error> {
+/// The types of a statement's parameters.
+async fn types(connection: &Connection, statement: &Statement) -> Result<Vec<ParameterType>, tokio_postgres::Error> {
     let prepared = connection.prepare(&statement.text).await?;
-    Ok(prepared.params().iter().map(|ty| (ty.schema().to_owned(), ty.name().to_owned())).collect())
+    let of = |ty: &tokio_postgres::types::Type| ParameterType {
+        schema: ty.schema().to_owned(),
+        name: ty.name().to_owned(),
+        is_array: matches!(ty.kind(), Kind::Array(_)),
+    };
+    Ok(prepared.params().iter().map(of).collect())
 }
 
 /// Rows by the place in their last column.

@@ -62,6 +62,8 @@ struct Waiting {
     /// Of its values.
     bytes: usize,
     since: Instant,
+    /// Dropped when its turn has come: from then on there is nothing to overtake.
+    queued: Option<oneshot::Sender<()>>,
     done: oneshot::Sender<Turn>,
 }
 
@@ -97,21 +99,18 @@ impl Gathering {
         let Texts { alone: statement, pieces } = texts;
         let Some(pieces) = pieces.filter(|_| self.0.most > 1) else { return self.0.database.write(&statement).await };
         let shape: Arc<str> = statement.text.as_str().into();
-        let mut turn = match self.enter(&shape, &statement, pieces, row) {
+        let (mut taken, turn) = match self.enter(&shape, &statement, pieces, row) {
             Entered::Alone => return self.0.database.write(&statement).await,
             Entered::First(id) => {
                 let _underway = Underway { gathering: self.clone(), shape, id };
                 return self.0.database.write(&statement).await;
             }
-            Entered::Waits(turn) => turn,
+            Entered::Waits(taken, turn) => (taken, turn),
         };
-        let told = loop {
-            match tokio::time::timeout(self.0.patience, &mut turn).await {
-                Ok(told) => break told,
-                Err(_) => self.overtake(&shape),
-            }
-        };
-        match told {
+        while tokio::time::timeout(self.0.patience, &mut taken).await.is_err() {
+            self.overtake(&shape);
+        }
+        match turn.await {
             Ok(Turn::Written(rows)) => Ok(rows),
             Ok(Turn::Failed(error)) => Err(error),
             Ok(Turn::Alone) => self.0.database.write(&statement).await,
@@ -129,10 +128,18 @@ impl Gathering {
         if shape.current.is_none() {
             return Entered::First(*shape.current.insert(self.turn()));
         }
-        let (done, turn) = oneshot::channel();
+        let ((done, turn), (queued, taken)) = (oneshot::channel(), oneshot::channel());
         let bytes = statement.bytes();
-        shape.waiting.push_back(Waiting { statement: Arc::clone(statement), pieces, row, bytes, since: Instant::now(), done });
-        Entered::Waits(turn)
+        shape.waiting.push_back(Waiting {
+            statement: Arc::clone(statement),
+            pieces,
+            row,
+            bytes,
+            since: Instant::now(),
+            queued: Some(queued),
+            done,
+        });
+        Entered::Waits(taken, turn)
     }
 
     /// The next turn begins beside what is under way, if somebody has waited long enough.
@@ -181,13 +188,16 @@ impl Gathering {
                 waiting.tell(outcome.map_or_else(Turn::Failed, Turn::Written));
             }
         }
+        // Turns beside each other lock rows in one order.
+        turn.sort_by(|one, other| one.row.cmp(&other.row));
         let Some(first) = turn.first() else { return };
         let statements: Vec<&Statement> = turn.iter().map(|waiting| &*waiting.statement).collect();
         match self.0.database.write_together(&first.pieces.together(), &statements).await {
             Ok(Some(written)) => {
                 for (waiting, rows) in turn.into_iter().zip(written) {
-                    // Whoever found no row looks again: of two for one row the statement serves one.
-                    waiting.tell(if rows.is_empty() { Turn::Alone } else { Turn::Written(rows) });
+                    // Whoever found no row to change looks again: of two for one row the statement serves one.
+                    let again = rows.is_empty() && waiting.row.is_some();
+                    waiting.tell(if again { Turn::Alone } else { Turn::Written(rows) });
                 }
             }
             // Nothing was written.
@@ -202,10 +212,14 @@ impl Gathering {
     /// Writes of this shape go alone for a while.
     fn part(&self, name: &str) {
         let (mut shapes, now) = (self.shapes(), Instant::now());
-        if let Some(shape) = shapes.get_mut(name) {
-            shape.alone_until = Some(now + ALONE);
-        }
+        shapes.entry(name.into()).or_default().alone_until = Some(now + ALONE);
         shapes.retain(|_, shape| shape.current.is_some() || shape.alone_until.is_some_and(|until| now < until));
+    }
+
+    /// Nothing goes alone any more.
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        self.shapes().retain(|_, shape| shape.current.is_some());
     }
 
     /// How many wait.
@@ -224,12 +238,13 @@ impl Shape {
     fn next(&mut self, most: usize) -> Vec<Waiting> {
         let (mut rows, mut bytes) = (HashSet::new(), 0_usize);
         let (mut next, mut later) = (Vec::new(), VecDeque::new());
-        for waiting in self.waiting.drain(..).filter(|waiting| !waiting.done.is_closed()) {
+        for mut waiting in self.waiting.drain(..).filter(|waiting| !waiting.done.is_closed()) {
             let free = waiting.row.as_ref().is_none_or(|row| !rows.contains(row));
             let fits = next.is_empty() || bytes.saturating_add(waiting.bytes) <= BYTES;
             if next.len() < most && free && fits {
                 bytes = bytes.saturating_add(waiting.bytes);
                 rows.extend(waiting.row.clone());
+                waiting.queued = None;
                 next.push(waiting);
             } else {
                 later.push_back(waiting);
@@ -244,7 +259,7 @@ impl Shape {
 enum Entered {
     Alone,
     First(TurnId),
-    Waits(oneshot::Receiver<Turn>),
+    Waits(oneshot::Receiver<()>, oneshot::Receiver<Turn>),
 }
 
 impl Waiting {

@@ -10,7 +10,7 @@
 //! hold up people who have nothing to do with that row. It must never put a value into the text.
 //!
 //! Rows that an INSERT … SELECT … ORDER BY returns come in that order: by this each finds its writer. It does not hold where
-//! triggers or rules leave rows out, and such tables are written alone.
+//! triggers or rules leave rows out: such tables are written alone, and should rows be missing all the same, nothing is written.
 
 use std::sync::Arc;
 
@@ -115,6 +115,8 @@ impl OneRow {
     /// The template of [`access::statement::gathered`].
     pub(super) fn together(&self) -> String {
         const PLACED: &str = "JOIN b ON b.n = w.\"tidegate place\"";
+        // Division by zero, which takes everything back, unless as many rows came back as were sent.
+        const ALL_OF_THEM: &str = "+ 0 / ((SELECT count(*) FROM i) = (SELECT count(*) FROM b))::int";
         let mut text = format!(
             "WITH b AS MATERIALIZED (SELECT * FROM {GATHERED} WHERE (SELECT set_config('tidegate.apart', 'on', true)) IS NOT NULL \
              AND (SELECT set_config('lock_timeout', '100ms', true)) IS NOT NULL), "
@@ -122,7 +124,7 @@ impl OneRow {
         match &self.effect {
             Effect::Insert { into, values } => text.push_str(&format!(
                 "i AS ({into} SELECT {} FROM b ORDER BY b.n RETURNING *), \
-                 {ROW} AS (SELECT i.*, row_number() OVER () - 1 AS \"tidegate place\" FROM i)",
+                 {ROW} AS (SELECT i.*, row_number() OVER () - 1 {ALL_OF_THEM} AS \"tidegate place\" FROM i)",
                 values.as_deref().unwrap_or_default()
             )),
             Effect::Update { set, chosen } => {

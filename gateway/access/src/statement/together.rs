@@ -15,11 +15,11 @@ use std::fmt::Write as _;
 
 use super::{Parameter, Statement, quote_identifier};
 
-/// Makes one statement of `statements`, whose parameters have `types` (schema and name in Postgres). Its rows are theirs, in
+/// Makes one statement of `statements`, whose parameters have `types`. Its rows are theirs, in
 /// their order, with two columns more at the end: the order within a statement, and the statement's place in `statements`
 /// (`int4`). `None` where they do not fit together.
 #[must_use]
-pub fn together(statements: &[Statement], types: &[(String, String)]) -> Option<Statement> {
+pub fn together(statements: &[Statement], types: &[ParameterType]) -> Option<Statement> {
     let first = statements.first()?;
     let fits = |other: &Statement| other.text == first.text && other.parameters.len() == types.len();
     if !statements.iter().all(fits) {
@@ -28,7 +28,7 @@ pub fn together(statements: &[Statement], types: &[(String, String)]) -> Option<
     let mut parameters = vec![Parameter::Array((0..statements.len()).map(|place| Some(place.to_string())).collect())];
     let (mut arrays, mut columns) = ("$1::int4[]".to_owned(), "n".to_owned());
     let mut places = Vec::with_capacity(types.len());
-    for (index, ((schema, name), shared)) in types.iter().zip(&first.parameters).enumerate() {
+    for (index, (ty, shared)) in types.iter().zip(&first.parameters).enumerate() {
         let of = |statement: &Statement| statement.parameters.get(index).and_then(Parameter::literal);
         let differs = statements.iter().any(|statement| statement.parameters.get(index) != Some(shared));
         parameters.push(if differs { Parameter::Array(statements.iter().map(of).collect()) } else { shared.clone() });
@@ -37,7 +37,7 @@ pub fn together(statements: &[Statement], types: &[(String, String)]) -> Option<
             // Writing to a String cannot fail.
             let _infallible = write!(arrays, ", ${number}::text[]");
             let _infallible = write!(columns, ", p{number}");
-            places.push(format!("(b.p{number}::{}.{})", quote_identifier(schema), quote_identifier(name)));
+            places.push(format!("(b.p{number}::{})", ty.sql()));
         } else {
             places.push(format!("${number}"));
         }
@@ -50,6 +50,23 @@ pub fn together(statements: &[Statement], types: &[(String, String)]) -> Option<
     Some(Statement { text, parameters })
 }
 
+/// The type of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterType {
+    /// Its schema.
+    pub schema: String,
+    /// Its name there.
+    pub name: String,
+    /// Whether it is an array, of which there is no array.
+    pub is_array: bool,
+}
+
+impl ParameterType {
+    fn sql(&self) -> String {
+        format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.name))
+    }
+}
+
 /// In a text for [`gathered`]: the FROM item that is a row per statement, with its place in `b.n`.
 pub const GATHERED: &str = "{gathered}";
 
@@ -57,7 +74,7 @@ pub const GATHERED: &str = "{gathered}";
 /// that it has in a single one, [`GATHERED`] stands once, and placeholders stand where `b` can be seen. `types` are those of the
 /// parameters. `None` where it does not fit.
 #[must_use]
-pub fn gathered(template: &str, statements: &[&Statement], types: &[(String, String)]) -> Option<Statement> {
+pub fn gathered(template: &str, statements: &[&Statement], types: &[ParameterType]) -> Option<Statement> {
     if statements.iter().any(|statement| statement.parameters.len() != types.len()) {
         return None;
     }
@@ -65,14 +82,17 @@ pub fn gathered(template: &str, statements: &[&Statement], types: &[(String, Str
     // A parameter of a subquery has no length that a planner could see: it would plan each time anew for the one that it saw.
     let (mut arrays, mut columns) = ("(select $1::int4[])".to_owned(), "n".to_owned());
     let mut places = Vec::with_capacity(types.len());
-    for (index, (schema, name)) in types.iter().enumerate() {
+    for (index, ty) in types.iter().enumerate() {
         let values = statements.iter().map(|statement| statement.parameters.get(index).and_then(Parameter::literal));
         parameters.push(Parameter::Array(values.collect()));
         let number = parameters.len();
+        // Each value is read as it would be alone: a cast from text cuts off what a domain refuses.
+        let (elements, place) =
+            if ty.is_array { ("text".to_owned(), format!("(b.p{number}::{})", ty.sql())) } else { (ty.sql(), format!("b.p{number}")) };
         // Writing to a String cannot fail.
-        let _infallible = write!(arrays, ", (select ${number}::text[])");
         let _infallible = write!(columns, ", p{number}");
-        places.push(format!("(b.p{number}::{}.{})", quote_identifier(schema), quote_identifier(name)));
+        let _infallible = write!(arrays, ", (select ${number}::{elements}[])");
+        places.push(place);
     }
     let (before, after) = template.split_once(GATHERED)?;
     let text = format!("{}unnest({arrays}) as b({columns}){}", replaced(before, &places)?, replaced(after, &places)?);
@@ -114,8 +134,12 @@ mod tests {
         Statement { text, parameters: parameters.iter().map(|text| Parameter::Text((*text).to_owned())).collect() }
     }
 
-    fn types() -> Vec<(String, String)> {
-        [("pg_catalog", "uuid"), ("pg_catalog", "_int4"), ("pg_catalog", "int8")].map(|(schema, name)| (schema.into(), name.into())).into()
+    fn of(schema: &str, name: &str) -> ParameterType {
+        ParameterType { schema: schema.to_owned(), name: name.to_owned(), is_array: name.starts_with('_') }
+    }
+
+    fn types() -> Vec<ParameterType> {
+        vec![of("pg_catalog", "uuid"), of("pg_catalog", "_int4"), of("pg_catalog", "int8")]
     }
 
     #[test]
@@ -131,14 +155,14 @@ mod tests {
     #[test]
     fn writes_have_a_row_each() {
         let single = |name: &str| Statement { text: String::new(), parameters: vec![Parameter::Text(name.into()), Parameter::Null] };
-        let types = [("pg_catalog".into(), "varchar".into()), ("s".into(), "m\"".into())];
+        let types = [of("pg_catalog", "_int4"), of("s", "m\"")];
         let template = format!("with b as (select * from {GATHERED}) insert into t select $2, '$1', $1 from b");
         let (one, other) = (single("a"), single("b"));
         let made = gathered(&template, &[&one, &other], &types).unwrap();
         assert_eq!(
             made.text,
-            "with b as (select * from unnest((select $1::int4[]), (select $2::text[]), (select $3::text[])) as b(n, p2, p3)) \
-             insert into t select (b.p3::\"s\".\"m\"\"\"), '$1', (b.p2::\"pg_catalog\".\"varchar\") from b"
+            "with b as (select * from unnest((select $1::int4[]), (select $2::text[]), (select $3::\"s\".\"m\"\"\"[])) as b(n, p2, p3)) \
+             insert into t select b.p3, '$1', (b.p2::\"pg_catalog\".\"_int4\") from b"
         );
         let array = |items: &[Option<&str>]| Parameter::Array(items.iter().map(|item| item.map(Into::into)).collect());
         assert_eq!(made.parameters, [array(&[Some("0"), Some("1")]), array(&[Some("a"), Some("b")]), array(&[None, None])]);

@@ -94,6 +94,74 @@ async fn whoever_writes_much_is_not_taken_along() {
 }
 
 #[tokio::test]
+async fn a_trigger_that_leaves_a_row_out_mixes_nothing_up() {
+    // On a partition, where nobody may look for it, and on a table that was known without.
+    let script = "create table parts (id integer primary key, name text) partition by range (id);
+        create table parts_low partition of parts for values from (0) to (10);
+        create function skip() returns trigger language plpgsql as $$ begin if new.name = 'skipped' then return null; end if; return new; end $$;
+        create trigger skip before insert on parts_low for each row execute function skip();";
+    let lab = patient(script).await;
+    assert!(lab.admin.schema.collection("parts").unwrap().triggered);
+    let skip = "create function leave_out() returns trigger language plpgsql as $$ begin if new.title = 'left out' then return null; end if; return new; end $$";
+    for text in [skip, "create trigger leave_out before insert on articles for each row execute function leave_out()"] {
+        lab.database.execute(&Statement { text: text.to_owned(), parameters: Vec::new() }).await.unwrap();
+    }
+    let write = async |title: &'static str| lab.service.create(&lab.admin, "articles", &json!({"title": title}), &Value::Null).await;
+    let answers = together(&lab, ["first", "in a", "left out", "in b"].map(write).into_iter().collect()).await;
+    let titles: Vec<Value> = answers
+        .into_iter()
+        .map(|answer| answer.map_or(Value::Null, |it| serde_json::from_str::<Value>(it.data.get()).unwrap()["title"].clone()))
+        .collect();
+    assert_eq!(titles, [json!("first"), json!("in a"), Value::Null, json!("in b")]);
+    let stored = lab.rows("select title from articles where title like 'in %' or title in ('first', 'left out') order by 1").await;
+    assert_eq!(stored, json!([{"title": "first"}, {"title": "in a"}, {"title": "in b"}]));
+}
+
+#[tokio::test]
+async fn values_mean_what_they_mean_alone() {
+    let script = "create domain code as varchar(3); create type mood as enum ('glad', 'sad');
+        create table articles_kinds (id integer primary key generated always as identity, n integer, b text, place varchar(4), code code, mood mood,
+            fixed char(3), bits bit(3), list integer[], exact numeric(4,1), twice integer generated always as (n * 2) stored, blob bytea, deep jsonb, gone interval);";
+    let lab = patient(script).await;
+    let values = json!({"n": 7, "b": "{x,\"y}", "place": "abcd", "code": "abc", "mood": "sad", "fixed": "a", "bits": "101", "list": "{1,NULL,3}",
+        "exact": "12.34", "blob": "\\x00ff", "deep": {"a": [1, "é"]}, "gone": "1 day"});
+    let write = async |wrong: Option<(&'static str, &'static str)>| {
+        let mut values = values.clone();
+        if let Some((name, value)) = wrong {
+            values[name] = json!(value);
+        }
+        lab.create(&lab.admin, "articles_kinds", values).await.map_err(|refusal| refusal.code())
+    };
+    let alone = write(None).await.unwrap();
+    let hold = "lock table articles_kinds in share mode";
+    let run = async |writes: Vec<Option<(&'static str, &'static str)>>| {
+        let mut lock = lab.database.transaction().await.unwrap();
+        lock.script(hold).await.unwrap();
+        let behind = writes.len() - 1;
+        let release = async {
+            while lab.service.gathering.waiting() < behind {
+                tokio::task::yield_now().await;
+            }
+            lock.commit().await.unwrap();
+        };
+        tokio::join!(join_all(writes.into_iter().map(write)), release).0
+    };
+    for mut row in run(vec![None; 4]).await.into_iter().map(Result::unwrap) {
+        row["id"] = alone["id"].clone();
+        assert_eq!(row, alone);
+    }
+    let gathered = lab.rows("select count(distinct xmin::text) as n from articles_kinds").await;
+    assert_eq!(gathered, json!([{"n": 3}]), "alone, the first, and the three behind it");
+    // What is too long is refused, and not cut off, by whatever is its bound.
+    for wrong in [("code", "abcd"), ("place", "abcde"), ("fixed", "abcd"), ("bits", "1010"), ("exact", "1234.5"), ("mood", "mad")] {
+        let refused = write(Some(wrong)).await.unwrap_err();
+        lab.service.gathering.forget();
+        assert_eq!(run(vec![None, Some(wrong), Some(wrong)]).await.split_off(1), [Err(refused), Err(refused)], "{wrong:?}");
+        lab.service.gathering.forget();
+    }
+}
+
+#[tokio::test]
 async fn one_that_fails_takes_nobody_along() {
     let lab = patient("create unique index on articles (slug);").await;
     let write = async |slug: &'static str| lab.create(&lab.admin, "articles", json!({"slug": slug})).await;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use access::plan::{Level, ReadPlan, Root, Shown};
 use access::row::{Membership, Placement, PredicateIndex, RowImage, Verdict};
 use access::sql::{self, ReadOptions, Shape};
-use access::statement::{Statement, together};
+use access::statement::{ParameterType, Statement, together};
 use tokio_postgres::Row;
 
 use super::session::Database;
@@ -82,7 +82,12 @@ pub(crate) async fn check_together(database: &Database, table: &Table, level: &L
         alone.push(rows.iter().map(content).collect::<Vec<_>>());
     }
     let prepared = database.client.prepare(&first.text).await.unwrap();
-    let types: Vec<_> = prepared.params().iter().map(|ty| (ty.schema().to_owned(), ty.name().to_owned())).collect();
+    let of = |ty: &tokio_postgres::types::Type| ParameterType {
+        schema: ty.schema().to_owned(),
+        name: ty.name().to_owned(),
+        is_array: ty.name().starts_with('_'),
+    };
+    let types: Vec<_> = prepared.params().iter().map(of).collect();
     let one = together(&statements, &types).unwrap_or_else(|| panic!("{label}: {} is not made one", first.text));
     let rows = match database.query(&one).await {
         Ok(rows) => rows,
