@@ -132,30 +132,37 @@ $$;
 -- Where a statement stands among those of its transaction, for tables whose own triggers may change the same rows again:
 -- such a change is captured before the statement that caused it, because row triggers run before statement triggers. So
 -- a number is drawn at the start of the statement and found again at its end.
-create or replace function tidegate.start_name(relation oid, operation text)
-returns text language plpgsql as $$
-begin
-  return 'tidegate.start_' || relation || '_' || operation || '_' || pg_trigger_depth();
-end
+create or replace function tidegate.start_name(relation oid, operation text, depth integer)
+returns text language sql immutable parallel safe as $$
+  select 'tidegate.start_' || relation || '_' || operation || '_' || depth
 $$;
 
 create or replace function tidegate.capture_start()
 returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform set_config(tidegate.start_name(tg_relid, tg_op), nextval('tidegate.outbox_id')::text, true);
+  perform set_config(tidegate.start_name(tg_relid, tg_op, pg_trigger_depth()), nextval('tidegate.outbox_id')::text, true);
   return null;
 end
 $$;
 
-create or replace function tidegate.started(relation oid, operation text, otherwise bigint)
+-- The number of the statement that ends, which is forgotten. A cascade begins within the trigger of its foreign key, one level
+-- deeper than its statement triggers run at the end.
+create or replace function tidegate.started(relation oid, operation text)
 returns bigint language plpgsql as $$
 declare
-  name text := tidegate.start_name(relation, operation);
-  start text := current_setting(name, true);
+  name text;
+  start text;
+  first bigint;
 begin
-  if start is null or start !~ '^[0-9]{1,18}$' then return otherwise; end if;
-  perform set_config(name, '', true);
-  return start::bigint;
+  for deeper in 0..1 loop
+    name := tidegate.start_name(relation, operation, pg_trigger_depth() + deeper);
+    start := current_setting(name, true);
+    if start ~ '^[0-9]{1,18}$' then
+      first := least(first, start::bigint);
+      perform set_config(name, '', true);
+    end if;
+  end loop;
+  return first;
 end
 $$;
 
@@ -177,6 +184,8 @@ begin
          (select count(*) from (select from new_rows limit greatest(t.max_rows, 1000) + 1) few), (select to_json(r) from new_rows r limit 1)
     into c.slot, c.max_rows, c.max_value_bytes, c.notify, c.digest_key, g.collection, g.digested, g.omitted, n, image
     from tidegate.control t left join tidegate.guarded s on s.collection = tg_argv[0];
+  -- Taken whatever comes of it: left where it is, a later statement would find it and be told too early.
+  if tg_nargs > 2 then statement := tidegate.started(tg_relid, tg_op); end if;
   if n is null or n = 0 then return null; end if;
   key := tidegate.key_of(image, tg_argv[1]);
   if key is null or (n > c.max_rows and (n > 1000 or tidegate.rows_per_event() > 1)) then
@@ -184,8 +193,7 @@ begin
     return null;
   end if;
   first_id := nextval('tidegate.outbox_id');
-  statement := first_id;
-  if tg_nargs > 2 then statement := tidegate.started(tg_relid, tg_op, first_id); end if;
+  statement := coalesce(statement, first_id);
   if n = 1 then
     insert into tidegate.outbox (slot, id, xid, statement, collection, operation, rows, written_at, writer_keys, traceparent)
       values (c.slot, first_id, pg_current_xact_id(), statement, tg_argv[0], 'c',
@@ -232,6 +240,8 @@ begin
          (select count(*) from (select from old_rows limit greatest(t.max_rows, 1000) + 1) few), (select to_json(r) from old_rows r limit 1)
     into c.slot, c.max_rows, c.max_value_bytes, c.notify, c.digest_key, g.collection, g.digested, g.omitted, n, image
     from tidegate.control t left join tidegate.guarded s on s.collection = tg_argv[0];
+  -- Taken whatever comes of it: left where it is, a later statement would find it and be told too early.
+  if tg_nargs > 2 then statement := tidegate.started(tg_relid, tg_op); end if;
   if n is null or n = 0 then return null; end if;
   key := tidegate.key_of(image, tg_argv[1]);
   if key is null or (n > c.max_rows and (n > 1000 or tidegate.rows_per_event() > 1)) then
@@ -239,8 +249,7 @@ begin
     return null;
   end if;
   first_id := nextval('tidegate.outbox_id');
-  statement := first_id;
-  if tg_nargs > 2 then statement := tidegate.started(tg_relid, tg_op, first_id); end if;
+  statement := coalesce(statement, first_id);
   if n = 1 then
     insert into tidegate.outbox (slot, id, xid, statement, collection, operation, rows, written_at, writer_keys, traceparent)
       values (c.slot, first_id, pg_current_xact_id(), statement, tg_argv[0], 'd',
@@ -290,6 +299,8 @@ begin
          (select count(*) from (select from new_rows limit greatest(t.max_rows, 1000) + 1) few), (select to_json(r) from new_rows r limit 1)
     into c.slot, c.max_rows, c.max_value_bytes, c.notify, c.digest_key, g.collection, g.digested, g.omitted, n, after
     from tidegate.control t left join tidegate.guarded s on s.collection = tg_argv[0];
+  -- Taken whatever comes of it: left where it is, a later statement would find it and be told too early.
+  if tg_nargs > 2 then statement := tidegate.started(tg_relid, tg_op); end if;
   if n is null or n = 0 then return null; end if;
   after_key := tidegate.key_of(after, tg_argv[1]);
   if after_key is null or (n > c.max_rows and (n > 1000 or tidegate.rows_per_event() > 1)) then
@@ -297,8 +308,7 @@ begin
     return null;
   end if;
   first_id := nextval('tidegate.outbox_id');
-  statement := first_id;
-  if tg_nargs > 2 then statement := tidegate.started(tg_relid, tg_op, first_id); end if;
+  statement := coalesce(statement, first_id);
   if n = 1 then
     select to_json(r) into before from old_rows r limit 1;
     before_key := tidegate.key_of(before, tg_argv[1]);

@@ -2,10 +2,13 @@
 //!
 //! It must never forgive a lost change: each test ends with one that was made during or after the fault.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
+use service_runtime::CancellationToken;
 use service_runtime::guarded_process::Signal;
 use service_runtime::testkit::PrivateRedis;
 use tokio::time::Instant;
@@ -79,6 +82,66 @@ fn a_gateway_survives_a_restart_of_postgres() {
 #[test]
 fn a_gateway_survives_a_crash_of_postgres() {
     run(survives_a_restart_of_postgres(true));
+}
+
+/// Many write at once, so that what they write goes to the database together, and it crashes under them: what was answered is there,
+/// and nothing is there twice.
+#[test]
+fn what_was_answered_is_there_once_though_postgres_crashes() {
+    const WRITERS: usize = 16;
+    run(async {
+        let _machine = beside_others().await;
+        let mut server = Postgres::start_durable().await?;
+        let database = Fixture::database_in(&server, Baseline::Twelve).await?;
+        let gateway = Program::gateway(&["standalone"]).database(&database).listen().await?;
+        let ended = CancellationToken::new();
+        let write = async |writer: usize| {
+            let mut socket = gateway.connect(ADMIN_TOKEN).await?;
+            let mut answered = Vec::new();
+            for n in 0.. {
+                if ended.is_cancelled() {
+                    break;
+                }
+                let label = format!("crash {writer} {n}");
+                let create = json!({"type": "items", "action": "create", "collection": "tags", "data": {"label": label}, "uid": label});
+                let answer = socket.ask(create).await?;
+                if answer["status"] == "error" {
+                    ensure!(matches!(answer["error"]["code"].as_str(), Some("SERVICE_UNAVAILABLE" | "INTERNAL_SERVER_ERROR")), "{answer}");
+                    continue;
+                }
+                ensure!(answer["data"]["label"] == label.as_str(), "{label}: {answer}");
+                answered.push((answer["data"]["id"].as_i64().context("a key")?, label));
+            }
+            anyhow::Ok(answered)
+        };
+        let rows = async || {
+            let Ok(sql) = database.connect().await else { return Ok(None) };
+            let rows = sql.query("select id::int8, label::text from tags where label like 'crash %'", &[]).await;
+            anyhow::Ok(rows.ok().map(|rows| rows.iter().map(|row| (row.get(0), row.get(1))).collect::<Vec<(i64, String)>>()))
+        };
+        let crash = async {
+            for _ in 0..3 {
+                let before = eventually("the database is back", RECOVERY, rows).await?.len();
+                eventually("they write", RECOVERY, async || Ok(rows().await?.filter(|rows| rows.len() > before + 5 * WRITERS))).await?;
+                server.restart(true).await?;
+            }
+            ended.cancel();
+            Ok(())
+        };
+        let (answered, ()) = tokio::try_join!(try_join_all((0..WRITERS).map(write)), crash)?;
+        let there = eventually("the database is back", RECOVERY, rows).await?;
+        let labels: HashSet<&str> = there.iter().map(|(_, label)| label.as_str()).collect();
+        ensure!(labels.len() == there.len(), "a row is there twice");
+        let there: HashSet<&(i64, String)> = there.iter().collect();
+        for row in answered.iter().flatten() {
+            ensure!(there.contains(row), "{row:?} was answered and is gone");
+        }
+        let sql = database.connect().await?;
+        let noted = "select count(*) from directus_activity a join tags t on a.item = t.id::text where a.collection = 'tags' and a.action = 'create' and t.label like 'crash %'";
+        let noted: i64 = sql.query_one(noted, &[]).await?.get(0);
+        ensure!(noted == i64::try_from(there.len())?, "{noted} notes of {} rows", there.len());
+        gateway.stop().await
+    });
 }
 
 /// The worker dies without a word while a second one stands by: nothing that is written meanwhile is lost or doubled.
