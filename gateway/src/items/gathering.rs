@@ -182,11 +182,11 @@ impl Gathering {
     }
 
     async fn take(&self, shape: &str, mut turn: Vec<Waiting>) {
-        if turn.len() == 1 {
-            for waiting in turn.drain(..) {
-                let outcome = self.0.database.write(&waiting.statement).await;
-                waiting.tell(outcome.map_or_else(Turn::Failed, Turn::Written));
-            }
+        if turn.len() == 1
+            && let Some(waiting) = turn.pop()
+        {
+            let outcome = self.0.database.write(&waiting.statement).await;
+            return waiting.tell(outcome.map_or_else(Turn::Failed, Turn::Written));
         }
         // Turns beside each other lock rows in one order.
         turn.sort_by(|one, other| one.row.cmp(&other.row));
